@@ -1,0 +1,46 @@
+/**
+ * The store of record: ordered buckets of bytes. Writes go to a batch that is readable at once and durable only when
+ * `commit` has resolved; a crash goes back to the last commit, never to the middle of one. Bytes handed in are kept
+ * and must not be changed; bytes handed out may be kept. A record whose checksum does not match is never handed out:
+ * reading it throws `CorruptRecord`, which ends the process.
+ */
+import type { Bucket } from "./buckets.ts";
+
+export interface Backend {
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
+  /**
+   * Visits `from <= key < to` in order (`to` undefined: to the end of the bucket), batch included, until `visit`
+   * answers false. No write may happen meanwhile.
+   */
+  scan(
+    bucket: Bucket,
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
+  ): void;
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
+  /** Nothing happens when the key is not there. */
+  delete(bucket: Bucket, key: Uint8Array): void;
+  /** Puts and deletes in the batch since the last `commit` was called. */
+  pendingOperations(): number;
+  /**
+   * Makes everything written so far durable in one transaction. Resolves when it is synced; commits resolve in order.
+   * Rejects with `WorldError` when the disk refused: the process must then stop.
+   */
+  commit(): Promise<void>;
+  /** Bytes of the file: etcd's dbSize. */
+  sizeBytes(): number;
+  /** Bytes of the file that hold data: etcd's dbSizeInUse. Includes an estimate of the batch. */
+  sizeInUseBytes(): number;
+  /** Gives free space back to the file system, in slices, without stopping reads and writes. */
+  defragment(): Promise<void>;
+  /** Read views that pin pages now, for the metrics. */
+  openReadViews(): number;
+  /** Commits nothing; waits for a running commit. */
+  close(): Promise<void>;
+}
+
+/** A record on disk that is not what was written. Names bucket and key; never served. */
+export class CorruptRecord extends Error {
+  override readonly name = "CorruptRecord";
+}
