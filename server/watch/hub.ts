@@ -1,0 +1,420 @@
+/**
+ * The one publisher of changes. Apply hands over each revision once, in order; every watcher that cares gets it, or, if
+ * its stream has no room, is noted as behind and reads history later. Apply is never made to wait.
+ *
+ *   create ---- start above current ------------------------------------.
+ *     |                                                                 v
+ *     '---- start in the past ----> behind --- catchUp(): level ---> synced ---- publish() ----> outbox
+ *                                   ^    |                              |
+ *           stream drained (next()) |    | no room     no room          |
+ *                                   '--- stalled <----------------------'
+ *
+ *   behind, and its revision was compacted: canceled with the compact revision, and gone.
+ *
+ * A watcher is given everything up to the hub's own revision, the last one published, never the store's: so it does not
+ * matter how many revisions apply has finished before it publishes them.
+ *
+ * Reading history costs what it brings: one slice is read once for all watchers (up to 512) that stand inside it, and
+ * those of one range share the result. Watchers whose stream has no room are not looked at.
+ */
+import { assert } from "../base/assert.ts";
+import type { Change } from "../mvcc/event.ts";
+import type { Parcel } from "./outbox.ts";
+import { type EventList, type PreviousValues, progressParcel, SharedEvent, selectEvents } from "./shared-event.ts";
+import { type StreamHost, WatchStream } from "./stream.ts";
+import { SHAPES, type Watcher } from "./watcher.ts";
+import { type RangeNode, WatcherGroup } from "./watcher-group.ts";
+
+/** Watchers that share one read of history: etcd's. */
+export const CATCH_UP_WATCHERS = 512;
+
+/** Revisions in one catch-up response, and in one read of history, at most: etcd's. */
+export const CATCH_UP_REVISIONS = 1000;
+
+/**
+ * A slice ends early once it has brought this many bytes; looked at every so many revisions. So large values, also
+ * when they come after small ones, take at most SLICE_BYTES + 32 requests of the largest size (1.5 MiB) at once.
+ */
+const SLICE_BYTES = 2 * 1024 * 1024;
+const READ_REVISIONS = 32;
+
+/** What the hub asks of the store. */
+export interface WatchHistory extends PreviousValues {
+  readonly currentRevision: number;
+  /** Revisions below it are gone; -1: none is. */
+  readonly compactRevision: number;
+  /** The changes of `fromRevision` to `toRevision`, both included, whole revisions in order, `limitRevisions` at most. */
+  events(fromRevision: number, toRevision: number, limitRevisions: number): Change[];
+}
+
+export interface WatchStats {
+  readonly streams: number;
+  readonly watchers: number;
+  /** Behind or stalled. */
+  readonly slowWatchers: number;
+  /** Events in outboxes. */
+  readonly pendingEvents: number;
+  /** Their bytes, counted for each stream though streams share them. */
+  readonly pendingBytes: number;
+  /** Events taken out by senders since the start. */
+  readonly sentEvents: number;
+}
+
+export class WatchHub {
+  readonly #history: WatchHistory;
+  readonly #maxResponseBytes: number;
+  readonly #streams = new Set<WatchStream>();
+  readonly #synced = new WatcherGroup();
+  /** In the order of their turns. */
+  readonly #behind = new Set<Watcher>();
+  readonly #notified = new Set<Watcher>();
+  /** The last revision published. */
+  #revision: number;
+  #stalled = 0;
+  #sentEvents = 0;
+  #woken: WatchStream[] = [];
+  #calling = false;
+  /** Kept between calls of `publish`: nodes that match, and their event lists by shape. */
+  readonly #touched: RangeNode[] = [];
+  readonly #matches: RangeNode[] = [];
+  readonly #lists: (EventList | undefined)[] = new Array<EventList | undefined>(SHAPES).fill(undefined);
+
+  /**
+   * `maxResponseBytes`: from this size on a response is cut for watchers that asked for fragments (etcd:
+   * max-request-bytes + 512 KiB). `history` is restored already, else `restored` is called when it is.
+   */
+  constructor(history: WatchHistory, options: { readonly maxResponseBytes: number }) {
+    this.#history = history;
+    this.#maxResponseBytes = options.maxResponseBytes;
+    this.#revision = history.currentRevision;
+  }
+
+  /**
+   * A client's stream. `onWritable` is called when something waits, once until `next` has answered undefined; not from
+   * within the work of the hub, so it may call anything here. It does not throw.
+   */
+  openStream(options: { readonly onWritable: () => void }): WatchStream {
+    const stream = new WatchStream(this.#host, options.onWritable);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /** Whether `catchUp` has something to do now. */
+  get behind(): boolean {
+    return this.#behind.size > 0;
+  }
+
+  /** One revision was applied: exactly one above the last. Its changes are in order, and at least one. */
+  publish(revision: number, changes: readonly Change[]): void {
+    assert(
+      revision === this.#revision + 1,
+      `publish revision ${revision} after ${this.#revision}: revisions come one by one, or restored() tells of the jump`,
+    );
+    this.#revision = revision;
+    if (this.#synced.size === 0) return;
+    for (const change of changes) {
+      assert(change.revision.main === revision, "changes belong to the revision they are published with");
+      this.#match(this.#synced, change, this.#touched);
+    }
+    for (const node of this.#touched) {
+      this.#deliverLive(node, revision);
+      // With one change every range it falls into has the same list.
+      if (changes.length > 1) this.#lists.fill(undefined);
+    }
+    this.#lists.fill(undefined);
+    this.#touched.length = 0;
+    this.#callWoken();
+  }
+
+  /**
+   * The store was replaced by a snapshot, or restored after the hub was made: revisions came without being published.
+   * Synced watchers read what they missed from history; none sees an old revision again.
+   */
+  restored(): void {
+    const before = this.#revision;
+    const current = this.#history.currentRevision;
+    assert(current >= before, `restored at revision ${current}, below ${before} that was published`);
+    this.#revision = current;
+    for (const watcher of this.#allWatchers()) {
+      if (watcher.state !== "synced") continue;
+      watcher.nextRevision = Math.max(watcher.nextRevision, before + 1);
+      if (watcher.nextRevision > current) continue;
+      this.#synced.remove(watcher);
+      this.#fallBehind(watcher);
+    }
+  }
+
+  /**
+   * Reads history for those behind, about `budget` revisions of it. True: there is more to do now. Called on a tick
+   * (etcd: 100 ms) and whenever `behind` and there is time.
+   */
+  catchUp(budget: number): boolean {
+    let left = budget;
+    while (left > 0 && this.#behind.size > 0) left -= this.#catchUpSlice(Math.min(left, CATCH_UP_REVISIONS));
+    this.#callWoken();
+    return this.#behind.size > 0;
+  }
+
+  /**
+   * The progress interval passed: a notice for each watch that asked for them, had no event since the last tick, is
+   * synced and has started. The caller brings the interval and its jitter.
+   */
+  progressTick(): void {
+    for (const watcher of this.#notified) {
+      if (watcher.idle && watcher.state === "synced" && watcher.startRevision <= this.#revision) {
+        watcher.stream.offer(progressParcel(watcher.id, this.#revision)); // no room: the next tick tries again
+      }
+      watcher.idle = true;
+    }
+    this.#callWoken();
+  }
+
+  /** Walks over all streams: for metrics, not for every request. */
+  stats(): WatchStats {
+    let watchers = 0;
+    let pendingEvents = 0;
+    let pendingBytes = 0;
+    for (const stream of this.#streams) {
+      watchers += stream.size;
+      pendingEvents += stream.pendingEvents;
+      pendingBytes += stream.pendingBytes;
+    }
+    return {
+      streams: this.#streams.size,
+      watchers,
+      slowWatchers: this.#behind.size + this.#stalled,
+      pendingEvents,
+      pendingBytes,
+      sentEvents: this.#sentEvents,
+    };
+  }
+
+  // --- live ---
+
+  /** Notes `change` at every node of `group` whose keys include its key. */
+  #match(group: WatcherGroup, change: Change, touched: RangeNode[]): void {
+    const matches = this.#matches;
+    group.collect(change.key, matches);
+    if (matches.length === 0) return;
+    const event = new SharedEvent(change, this.#history);
+    for (const node of matches) {
+      if (node.matched.length === 0) touched.push(node);
+      node.matched.push(event);
+    }
+    matches.length = 0;
+  }
+
+  #deliverLive(node: RangeNode, revision: number): void {
+    const { matched, watchers } = node;
+    node.matched = [];
+    const lists = this.#lists;
+    // Backwards: a watcher that falls behind leaves, and the last one takes its slot.
+    for (let at = watchers.length - 1; at >= 0; at--) {
+      const watcher = watchers[at] as Watcher;
+      if (revision < watcher.nextRevision) continue; // asked for a later start
+      lists[watcher.shape] ??= selectEvents(matched, watcher.shape, 0);
+      const list = lists[watcher.shape] as EventList;
+      if (list.events.length === 0) continue;
+      if (watcher.stream.offer(list.parcelFor(watcher, revision, this.#maxResponseBytes))) {
+        watcher.idle = false;
+        continue;
+      }
+      this.#synced.remove(watcher);
+      watcher.nextRevision = revision;
+      watcher.stream.unsynced++;
+      this.#stall(watcher);
+    }
+  }
+
+  // --- catching up ---
+
+  /** Gives up to `revisions` of history to those whose turn it is; the revisions read. */
+  #catchUpSlice(revisions: number): number {
+    const { from, to: limit, watchers } = this.#chooseSlice(revisions);
+    if (watchers.length === 0) return 0;
+    const group = new WatcherGroup();
+    for (const watcher of watchers) group.add(watcher);
+    const touched: RangeNode[] = [];
+    const to = this.#readSlice(from, limit, (change) => this.#match(group, change, touched));
+    const lists = new Map<RangeNode, Map<number, EventList>>();
+    for (const node of touched) lists.set(node, new Map<number, EventList>());
+    for (const watcher of watchers) this.#deliverHistory(watcher, lists, from, to);
+    return to - from + 1;
+  }
+
+  /** Reads whole revisions from `from` on; the last one read: `limit`, or earlier when they were large. */
+  #readSlice(from: number, limit: number, take: (change: Change) => void): number {
+    let bytes = 0;
+    let next = from;
+    while (next <= limit && bytes < SLICE_BYTES) {
+      const last = Math.min(limit, next + READ_REVISIONS - 1);
+      for (const change of this.#history.events(next, last, last - next + 1)) {
+        bytes += change.kv.length;
+        take(change);
+      }
+      next = last + 1;
+    }
+    return next - 1;
+  }
+
+  /**
+   * The watcher whose turn it is, with all others that stand inside the slice that starts where it stands. By turns and
+   * not by lowest revision: one that starts far back must not hold up those that are nearly level. Compacted ones met
+   * on the way are canceled.
+   */
+  #chooseSlice(revisions: number): { from: number; to: number; watchers: Watcher[] } {
+    const watchers: Watcher[] = [];
+    let from = 0;
+    let to = 0;
+    for (const watcher of this.#behind) {
+      if (watcher.nextRevision < this.#history.compactRevision) {
+        this.#endCompacted(watcher);
+        continue;
+      }
+      if (watchers.length === 0) {
+        from = watcher.nextRevision;
+        to = Math.min(this.#revision, from + revisions - 1);
+      } else if (watcher.nextRevision < from || watcher.nextRevision > to) continue;
+      watchers.push(watcher);
+      if (watchers.length === CATCH_UP_WATCHERS) break;
+    }
+    return { from, to, watchers };
+  }
+
+  #deliverHistory(watcher: Watcher, lists: Map<RangeNode, Map<number, EventList>>, from: number, to: number): void {
+    const parcel = watcher.nextRevision > to ? undefined : this.#historyParcel(watcher, lists, from);
+    watcher.node = undefined; // the group lived for this slice only
+    this.#behind.delete(watcher);
+    if (parcel !== undefined) {
+      if (!watcher.stream.offer(parcel)) {
+        this.#stall(watcher);
+        return;
+      }
+      watcher.idle = false;
+    }
+    watcher.nextRevision = Math.max(watcher.nextRevision, to + 1);
+    if (to < this.#revision) {
+      this.#behind.add(watcher); // at the end: others have their turn
+      return;
+    }
+    watcher.stream.unsynced--;
+    this.#becomeSynced(watcher);
+  }
+
+  #historyParcel(watcher: Watcher, lists: Map<RangeNode, Map<number, EventList>>, from: number): Parcel | undefined {
+    const node = watcher.node as RangeNode;
+    const byStart = lists.get(node);
+    if (byStart === undefined) return undefined;
+    const key = (watcher.nextRevision - from) * SHAPES + watcher.shape;
+    let list = byStart.get(key);
+    if (list === undefined) {
+      list = selectEvents(node.matched, watcher.shape, watcher.nextRevision);
+      byStart.set(key, list);
+    }
+    return list.events.length === 0 ? undefined : list.parcelFor(watcher, this.#revision, this.#maxResponseBytes);
+  }
+
+  #endCompacted(watcher: Watcher): void {
+    if (!watcher.stream.hasAnswerRoom) {
+      this.#behind.delete(watcher);
+      this.#stall(watcher);
+      return;
+    }
+    this.#dismiss(watcher);
+    watcher.stream.endCompacted(watcher, this.#history.compactRevision);
+  }
+
+  // --- states ---
+
+  #enroll(watcher: Watcher): void {
+    if (watcher.progressNotify) this.#notified.add(watcher);
+    if (watcher.nextRevision > this.#revision) this.#becomeSynced(watcher);
+    else {
+      this.#fallBehind(watcher);
+      if (watcher.nextRevision < this.#history.compactRevision) this.#endCompacted(watcher);
+    }
+  }
+
+  #becomeSynced(watcher: Watcher): void {
+    watcher.state = "synced";
+    this.#synced.add(watcher);
+  }
+
+  #fallBehind(watcher: Watcher): void {
+    watcher.state = "behind";
+    watcher.stream.unsynced++;
+    this.#behind.add(watcher);
+  }
+
+  /** Its stream has no room: it waits there until it has. */
+  #stall(watcher: Watcher): void {
+    watcher.state = "stalled";
+    watcher.stream.stalled.add(watcher);
+    this.#stalled++;
+  }
+
+  #resume(watchers: Iterable<Watcher>): void {
+    for (const watcher of watchers) {
+      this.#unstall(watcher);
+      watcher.state = "behind";
+      this.#behind.add(watcher);
+    }
+  }
+
+  #unstall(watcher: Watcher): void {
+    watcher.stream.stalled.delete(watcher);
+    this.#stalled--;
+  }
+
+  #dismiss(watcher: Watcher): void {
+    this.#notified.delete(watcher);
+    switch (watcher.state) {
+      case "synced":
+        this.#synced.remove(watcher);
+        break;
+      case "behind":
+        this.#behind.delete(watcher);
+        watcher.stream.unsynced--;
+        break;
+      case "stalled":
+        this.#unstall(watcher);
+        watcher.stream.unsynced--;
+        break;
+      case "gone":
+        assert(false, "a watcher is dismissed once");
+    }
+    watcher.state = "gone";
+  }
+
+  *#allWatchers(): Iterable<Watcher> {
+    for (const stream of this.#streams) yield* stream.watchers();
+  }
+
+  // --- streams ---
+
+  readonly #host: StreamHost = {
+    revision: () => this.#revision,
+    enroll: (watcher) => this.#enroll(watcher),
+    dismiss: (watcher) => this.#dismiss(watcher),
+    resume: (watchers) => this.#resume(watchers),
+    wake: (stream) => {
+      this.#woken.push(stream);
+    },
+    callWoken: () => this.#callWoken(),
+    sent: (events) => {
+      this.#sentEvents += events;
+    },
+    closed: (stream) => {
+      this.#streams.delete(stream);
+    },
+  };
+
+  /** Streams are called when the hub's own state is whole again, for they call back in. */
+  #callWoken(): void {
+    if (this.#calling) return; // the call further up goes on with those added here
+    this.#calling = true;
+    for (let at = 0; at < this.#woken.length; at++) (this.#woken[at] as WatchStream).callWritable();
+    this.#woken = [];
+    this.#calling = false;
+  }
+}
