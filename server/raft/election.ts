@@ -7,7 +7,7 @@ import { type Message, MessageType } from "../proto/raftpb.ts";
 import { NONE, newMessage, voteResponseType } from "./message.ts";
 import type { Progress } from "./progress.ts";
 import type { Raft } from "./raft.ts";
-import { sendAppend } from "./replication.ts";
+import { sendAppend, sendTimeoutNow } from "./replication.ts";
 
 /** "transfer": the leader itself asked for it, so the votes are given even though a leader is heard of. */
 export type ElectionKind = "preElection" | "election" | "transfer";
@@ -69,12 +69,33 @@ export function handleVoteRequest(raft: Raft, plea: Message): void {
   const answer = newMessage(voteResponseType(plea.type), plea.from);
   // A grant carries the term that was asked about: a pre-candidate would pass over our older one.
   answer.term = isGranted ? plea.term : raft.term;
-  answer.reject = !isGranted;
+  if (!isGranted) refuse(raft, answer);
   raft.send(answer);
   if (isGranted && !isPreVote) {
     raft.electionElapsed = 0;
     raft.vote = plea.from;
   }
+}
+
+/**
+ * Makes a refusal of `answer`, and has it tell what we know to be committed. Without that a change of the configuration
+ * may end a cluster: of two voters the leader commits its own removal and crashes with a longer log than the other,
+ * who does not know and needs its vote, while it itself may no longer campaign. etcd has this trap; its members pass
+ * over the two fields, which every message has.
+ */
+export function refuse(raft: Raft, answer: Message): void {
+  answer.reject = true;
+  answer.index = raft.log.committed;
+  answer.logTerm = raft.log.term(raft.log.committed) ?? 0;
+}
+
+/** What a refusal told of the commit index: true of us too if our log holds that entry (section 5.3, log matching). */
+export function learnCommit(raft: Raft, refusal: Message): void {
+  const isNews = refusal.index > raft.log.committed && raft.log.matches(refusal.index, refusal.logTerm);
+  if (!isNews) return;
+  raft.log.commitTo(refusal.index);
+  // Who votes may just have changed: no election is won before that is applied.
+  if (raft.log.hasUnappliedConfChange()) raft.becomeFollower(raft.term, raft.leaderId);
 }
 
 /** An answer to the campaign that is running. */
@@ -109,8 +130,4 @@ export function startTransfer(raft: Raft, target: Progress): void {
   raft.transferTarget = target.id;
   if (target.match === raft.log.lastIndex()) sendTimeoutNow(raft, target.id);
   else sendAppend(raft, target, true);
-}
-
-export function sendTimeoutNow(raft: Raft, to: bigint): void {
-  raft.send(newMessage(MessageType.TIMEOUT_NOW, to));
 }

@@ -83,8 +83,12 @@ export class LogStorage {
   /** Term of an entry, or of the last one compacted; undefined outside of that. */
   term(index: number): number | undefined {
     if (index === this.#compactedIndex) return this.#compactedTerm;
-    if (index < this.#compactedIndex) return undefined;
-    return this.#entries[this.#head + index - this.#compactedIndex - 1]?.term;
+    return this.entry(index)?.term;
+  }
+
+  /** The entry at `index`; undefined when it is compacted or not there. */
+  entry(index: number): Entry | undefined {
+    return index <= this.#compactedIndex ? undefined : this.#entries[this.#head + index - this.#compactedIndex - 1];
   }
 
   /**

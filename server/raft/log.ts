@@ -77,6 +77,12 @@ export class Log {
     return this.storage.term(index);
   }
 
+  /** The entry at `index`; undefined when it is compacted or not there. */
+  entry(index: number): Entry | undefined {
+    if (index >= this.unstable.offset) return this.unstable.entry(index);
+    return index < this.firstIndex() ? undefined : this.storage.entry(index);
+  }
+
   matches(index: number, term: number): boolean {
     return this.term(index) === term;
   }
@@ -181,7 +187,7 @@ export class Log {
   /** Whether an entry that changes the configuration is committed and not yet applied. */
   hasUnappliedConfChange(): boolean {
     for (let index = this.applied + 1; index <= this.committed; index++) {
-      const type = this.#entry(index)?.type;
+      const type = this.entry(index)?.type;
       if (type === EntryType.CONF_CHANGE || type === EntryType.CONF_CHANGE_V2) return true;
     }
     return false;
@@ -208,11 +214,6 @@ export class Log {
     assert(index > this.committed, "a snapshot never takes back what is committed");
     this.committed = index;
     this.unstable.restore(snapshot, index);
-  }
-
-  #entry(index: number): Entry | undefined {
-    if (index >= this.unstable.offset) return this.unstable.entry(index);
-    return index < this.firstIndex() ? undefined : this.storage.entries(index, index + 1, 0)[0];
   }
 
   #slice(low: number, high: number, bytesMax: number): Entry[] {

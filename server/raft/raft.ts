@@ -19,6 +19,8 @@ import {
   handleVoteRequest,
   handleVoteResponse,
   holdsLease,
+  learnCommit,
+  refuse,
   startElection,
   startTransfer,
 } from "./election.ts";
@@ -332,7 +334,7 @@ export class Raft {
       // peers would else wait for each other for ever.
       const answer = newMessage(MessageType.PRE_VOTE_RESP, message.from);
       answer.term = this.term;
-      answer.reject = true;
+      refuse(this, answer);
       this.send(answer);
     }
   }
@@ -366,6 +368,7 @@ export class Raft {
   }
 
   #stepCandidate(message: Message): void {
+    if (message.reject && isVoteKind(message.type)) learnCommit(this, message);
     switch (message.type) {
       case MessageType.APP:
       case MessageType.HEARTBEAT:
@@ -413,6 +416,11 @@ export class Raft {
         break;
       case MessageType.READ_INDEX_RESP:
         this.#takeReadAnswer(message);
+        break;
+      case MessageType.VOTE_RESP:
+      case MessageType.PRE_VOTE_RESP:
+        // Of a campaign that is over.
+        if (message.reject) learnCommit(this, message);
         break;
       default:
         break;

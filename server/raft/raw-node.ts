@@ -95,6 +95,11 @@ export class RawNode {
     return this.#raft.tracker.config;
   }
 
+  /** The entry at `index` of our log, committed or not; undefined when it is compacted or not there. */
+  entry(index: number): Entry | undefined {
+    return this.#raft.log.entry(index);
+  }
+
   status(): RaftStatus {
     return statusOf(this.#raft);
   }

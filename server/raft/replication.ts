@@ -14,7 +14,6 @@ import {
   type Snapshot,
 } from "../proto/raftpb.ts";
 import { type AnyConfChange, changeConfiguration } from "./conf-change.ts";
-import { sendTimeoutNow } from "./election.ts";
 import { entrySize } from "./log-storage.ts";
 import { NONE, newMessage } from "./message.ts";
 import type { Progress } from "./progress.ts";
@@ -164,6 +163,11 @@ function sendHeartbeat(raft: Raft, member: Progress, context: Uint8Array): void 
   message.context = context;
   raft.send(message);
   member.sentCommit(commit);
+}
+
+/** Tells `to`, whose log equals ours, to campaign at once. */
+export function sendTimeoutNow(raft: Raft, to: bigint): void {
+  raft.send(newMessage(MessageType.TIMEOUT_NOW, to));
 }
 
 // What a follower makes of it
