@@ -4,6 +4,7 @@
  * and must not be changed; bytes handed out may be kept. A record whose checksum does not match is never handed out:
  * reading it throws `CorruptRecord`, which ends the process.
  */
+import { WorldError } from "../base/error.ts";
 import type { Bucket } from "./buckets.ts";
 
 export interface Backend {
@@ -44,3 +45,9 @@ export interface Backend {
 export class CorruptRecord extends Error {
   override readonly name = "CorruptRecord";
 }
+
+/**
+ * A commit found no room below the configured maximum. Nothing of it was written and nothing is lost: its operations
+ * stay readable and are tried again, in order, by the next commit. Batches that delete more than they put always pass.
+ */
+export class BackendFull extends WorldError {}
