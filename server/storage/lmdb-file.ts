@@ -1,0 +1,333 @@
+/**
+ * One LMDB file: the only place that knows lmdb-js. A sub-database for each bucket: appending revisions then fills pages
+ * to the end, which a shared tree with prefixes does not (measured: the same time a commit, 5 % more file).
+ *
+ * LMDB's own commit protocol is used as it is: pages, sync, then the meta page through a synced write, with the meta of
+ * the commit before left untouched; lmdb-js's overlapping sync would write a meta ahead of its data and needs to guess
+ * at start which one to trust. We never have two commits under way, so that it would save nothing.
+ *
+ * No read view outlives a turn of the event loop: lmdb-js renews its view with the first read of a turn and lets it go
+ * at the end of it, and no cursor is kept between calls. A view that is held keeps LMDB from reusing pages.
+ */
+import { type Database, open, type RootDatabase } from "lmdb";
+import { compareBytes, concatBytes, EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
+import { WorldError } from "../base/error.ts";
+import { BUCKETS, type Bucket } from "../ports/buckets.ts";
+import type { Batch } from "./batch.ts";
+import { checkLmdbHeader } from "./lmdb-header.ts";
+import { isLongKey, isStoredLongKey, readLongValue, sameGroup, storedLongKey, storedLongStart } from "./long-key.ts";
+import { bucketSeed, CHECKSUM_BYTES, checkRecord, corrupt, sealRecord } from "./record.ts";
+
+/** What is written here that etcd does not have: the number of our format. */
+const OWN_BUCKET = "kvorum";
+const FORMAT_KEY = utf8Bytes("format");
+/** Raised when an older Kvorum could not read what this one writes. Every lower number is still read. */
+const FORMAT = 1;
+const OWN_SEED = bucketSeed(OWN_BUCKET);
+
+/** A page of 4096 bytes is LMDB's own; two hold the metas. */
+const META_PAGES = 2;
+
+type Tree = Database<Uint8Array, Uint8Array>;
+
+interface OpenBucket {
+  readonly tree: Tree;
+  readonly seed: number;
+  pages: number;
+}
+
+export interface LmdbFileOptions {
+  /** Address space reserved at open. LMDB maps anew, with the old map kept, when the file outgrows it. */
+  readonly mapSizeBytes: number;
+}
+
+export interface Row {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** A record as it lies in LMDB: checksum and value, under the key that stands for a long one. */
+export interface StoredRow {
+  readonly key: Uint8Array;
+  readonly record: Uint8Array;
+}
+
+const TREE_OPTIONS = { encoding: "binary", keyEncoding: "binary" } as const;
+
+export class LmdbFile {
+  readonly #root: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #buckets: ReadonlyMap<Bucket, OpenBucket>;
+  #sizeBytes = 0;
+  #inUseBytes = 0;
+
+  private constructor(root: RootDatabase<Uint8Array, Uint8Array>, buckets: ReadonlyMap<Bucket, OpenBucket>) {
+    this.#root = root;
+    this.#buckets = buckets;
+    this.refreshSizes(BUCKETS);
+  }
+
+  /**
+   * Opens the file, creating it when it is not there. Throws `WorldError` with a sentence for people when it is not
+   * ours, is of a newer format, or cannot be read.
+   */
+  static open(path: string, options: LmdbFileOptions): LmdbFile {
+    try {
+      checkLmdbHeader(path);
+      // A constant of its own: lmdb-js's types know neither `safeRestore` nor `permissionsMode`.
+      const settings = {
+        path,
+        noSubdir: true,
+        ...TREE_OPTIONS,
+        compression: false,
+        maxDbs: BUCKETS.length + 8,
+        mapSize: options.mapSizeBytes,
+        noMemInit: true,
+        overlappingSync: false,
+        safeRestore: true,
+        permissionsMode: 0o600,
+      };
+      const root = open<Uint8Array, Uint8Array>(settings);
+      try {
+        const file = new LmdbFile(root, openBuckets(root));
+        file.#checkSmallBuckets();
+        return file;
+      } catch (error) {
+        void root.close();
+        throw error;
+      }
+    } catch (error) {
+      throw new WorldError(`open the store "${path}"`, error);
+    }
+  }
+
+  /**
+   * Walks every bucket but `key`, which is walked when the store is restored. Those are read record by record and only
+   * asked for what may well not be there: a record that a damaged page hides would not be missed.
+   */
+  #checkSmallBuckets(): void {
+    for (const bucket of BUCKETS) {
+      if (bucket === "key") continue;
+      let rows = 0;
+      for (const _ of this.#storedRows(bucket, EMPTY_BYTES, undefined)) rows++;
+      const { entryCount } = this.#open(bucket).tree.getStats() as TreeStats;
+      if (rows !== entryCount)
+        throw new Error(`bucket "${bucket}" is damaged: ${rows} of ${entryCount} records are found`);
+    }
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    if (isLongKey(key)) {
+      const stored = this.#read(bucket, storedLongKey(key));
+      return stored === undefined ? undefined : readLongValue(stored).value;
+    }
+    return this.#read(bucket, key);
+  }
+
+  #read(bucket: Bucket, storedKey: Uint8Array): Uint8Array | undefined {
+    const { tree, seed } = this.#open(bucket);
+    let record: Uint8Array | undefined;
+    try {
+      record = tree.getBinaryFast(storedKey);
+    } catch (error) {
+      throw corrupt(bucket, storedKey, String(error));
+    }
+    if (record === undefined) return undefined;
+    // The bytes are LMDB's and change with the next read. `length` is set by hand there: `slice` must be told of it.
+    const length = record.length;
+    checkRecord(bucket, seed, storedKey, record, length);
+    return Uint8Array.prototype.slice.call(record, CHECKSUM_BYTES, length);
+  }
+
+  /** The rows with `from <= key < to` in order. Must be walked or returned from within one turn. */
+  *scan(bucket: Bucket, from: Uint8Array, to: Uint8Array | undefined): Generator<Row, void> {
+    let group: Row[] = [];
+    for (const { key: storedKey, value: stored } of this.#storedRows(bucket, from, to)) {
+      const long = isStoredLongKey(storedKey) ? readLongValue(stored) : undefined;
+      const head = group[0];
+      if (head !== undefined && (long === undefined || !sameGroup(head.key, long.key))) {
+        yield* sortedGroup(group, from, to);
+        group = [];
+      }
+      if (long === undefined) yield { key: storedKey, value: stored };
+      else group.push(long);
+    }
+    yield* sortedGroup(group, from, to);
+  }
+
+  *#storedRows(bucket: Bucket, from: Uint8Array, to: Uint8Array | undefined): Generator<Row, void> {
+    const { tree, seed } = this.#open(bucket);
+    const start = isLongKey(from) ? storedLongStart(from) : from;
+    const end = to === undefined || !isLongKey(to) ? to : concatBytes([storedLongStart(to), ABOVE_EVERY_DIGEST]);
+    const rows = tree.getRange({ ...(start.length > 0 && { start }), ...(end !== undefined && { end }) });
+    for (const { key, value } of guarded(bucket, rows)) {
+      checkRecord(bucket, seed, key, value);
+      yield { key, value: value.subarray(CHECKSUM_BYTES) };
+    }
+  }
+
+  /** Writes up to `count` operations of the batch, from the `skip`th on, as one durable transaction. */
+  write(batch: Batch, skip = 0, count: number = Number.POSITIVE_INFINITY): Promise<void> {
+    return this.#transaction(() =>
+      batch.forEach(
+        (bucket, storedKey, record) => {
+          const { tree } = this.#open(bucket);
+          // The promises of single operations say nothing that the transaction's own does not.
+          if (record === undefined) void tree.remove(storedKey);
+          else void tree.put(storedKey, record);
+        },
+        skip,
+        count,
+      ),
+    );
+  }
+
+  /** Up to `count` records of the bucket as they are stored, checked, from the first above `after` on. */
+  storedAfter(bucket: Bucket, after: Uint8Array, count: number): StoredRow[] {
+    const { tree, seed } = this.#open(bucket);
+    const start = concatBytes([after, ZERO]);
+    const rows: StoredRow[] = [];
+    for (const { key, value } of guarded(bucket, tree.getRange({ start, limit: count }))) {
+      checkRecord(bucket, seed, key, value);
+      rows.push({ key, record: value });
+    }
+    return rows;
+  }
+
+  /** Writes records as they are stored as one durable transaction. */
+  writeStored(bucket: Bucket, rows: readonly StoredRow[]): Promise<void> {
+    const { tree } = this.#open(bucket);
+    return this.#transaction(() => {
+      for (const { key, record } of rows) void tree.put(key, record);
+    });
+  }
+
+  async #transaction(fill: () => void): Promise<void> {
+    try {
+      await this.#root.batch(fill);
+    } catch (error) {
+      throw await reasonOf(error);
+    }
+    this.#root.resetReadTxn();
+  }
+
+  /** Bytes of the file, as of the last refresh. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Bytes of its pages that hold data, as of the last refresh. */
+  get inUseBytes(): number {
+    return this.#inUseBytes;
+  }
+
+  /** Looks at the sizes again; only the pages of the given buckets can have changed. About 15 us a bucket. */
+  refreshSizes(changed: readonly Bucket[]): void {
+    for (const bucket of changed) {
+      const open = this.#open(bucket);
+      open.pages = pagesOf(open.tree.getStats() as TreeStats);
+    }
+    const stats = this.#root.getStats() as RootStats;
+    let pages = META_PAGES + pagesOf(stats.root) + pagesOf(stats.free);
+    for (const open of this.#buckets.values()) pages += open.pages;
+    this.#inUseBytes = pages * stats.pageSize;
+    this.#sizeBytes = (stats.lastPageNumber + 1) * stats.pageSize;
+  }
+
+  close(): Promise<void> {
+    return this.#root.close();
+  }
+
+  #open(bucket: Bucket): OpenBucket {
+    return this.#buckets.get(bucket) as OpenBucket;
+  }
+}
+
+const ZERO = Uint8Array.of(0);
+
+/** Longer than a digest, so above whatever follows the first bytes of a long key. */
+const ABOVE_EVERY_DIGEST = new Uint8Array(32).fill(0xff);
+
+function sortedGroup(group: Row[], from: Uint8Array, to: Uint8Array | undefined): Row[] {
+  return group
+    .filter(({ key }) => compareBytes(key, from) >= 0 && (to === undefined || compareBytes(key, to) < 0))
+    .sort((left, right) => compareBytes(left.key, right.key));
+}
+
+/** What LMDB itself finds wrong with a page while we walk is damage, and so is a walk that does not rise. */
+function* guarded(bucket: Bucket, rows: Iterable<Row>): Generator<Row, void> {
+  const iterator = rows[Symbol.iterator]();
+  let last = EMPTY_BYTES;
+  try {
+    for (;;) {
+      let step: IteratorResult<Row>;
+      try {
+        step = iterator.next();
+      } catch (error) {
+        throw corrupt(bucket, last, `what follows it cannot be read, ${String(error)}`);
+      }
+      if (step.done) return;
+      if (compareBytes(step.value.key, last) <= 0) throw corrupt(bucket, step.value.key, "it is not where it belongs");
+      last = step.value.key;
+      yield step.value;
+    }
+  } finally {
+    iterator.return?.();
+  }
+}
+
+/** All buckets in one transaction: a crash in the middle leaves an empty file, which is a new one. */
+function openBuckets(root: RootDatabase<Uint8Array, Uint8Array>): Map<Bucket, OpenBucket> {
+  const isNew = (root.getStats() as RootStats).root.entryCount === 0;
+  if (!isNew) checkFormat(root);
+  const buckets = new Map<Bucket, OpenBucket>();
+  root.transactionSync(() => {
+    for (const bucket of BUCKETS) {
+      const tree = root.openDB<Uint8Array, Uint8Array>(bucket, TREE_OPTIONS);
+      buckets.set(bucket, { tree, seed: bucketSeed(bucket), pages: 0 });
+    }
+    if (!isNew) return;
+    const value = utf8Bytes(String(FORMAT));
+    const record = new Uint8Array(CHECKSUM_BYTES + value.length);
+    sealRecord(record, OWN_SEED, FORMAT_KEY, value);
+    root.openDB<Uint8Array, Uint8Array>(OWN_BUCKET, TREE_OPTIONS).putSync(FORMAT_KEY, record);
+  });
+  return buckets;
+}
+
+function checkFormat(root: RootDatabase<Uint8Array, Uint8Array>): void {
+  const existing = { ...TREE_OPTIONS, create: false };
+  const own = root.openDB<Uint8Array, Uint8Array>(OWN_BUCKET, existing) as Tree | undefined;
+  const record = own?.getBinary(FORMAT_KEY);
+  if (record === undefined) throw new Error("it is an LMDB file, but not one of Kvorum's");
+  checkRecord(OWN_BUCKET, OWN_SEED, FORMAT_KEY, record);
+  const format = Number(utf8Text(record.subarray(CHECKSUM_BYTES)));
+  if (format > FORMAT) {
+    throw new Error(`its format is ${format}, written by a newer Kvorum; this one reads formats up to ${FORMAT}`);
+  }
+}
+
+interface TreeStats {
+  readonly pageSize: number;
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface RootStats extends TreeStats {
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+  readonly lastPageNumber: number;
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreeStats): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
+}
+
+/** lmdb-js rejects a failed commit with a hint; what went wrong comes through a promise of its own beside it. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const told = (error as { commitError?: Promise<never> }).commitError;
+  if (told === undefined) return error;
+  const silence = new Promise<unknown>((resolve) => setImmediate(resolve, error));
+  return Promise.race([told.catch((reason: unknown) => reason), silence]);
+}
