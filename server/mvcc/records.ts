@@ -1,0 +1,97 @@
+/**
+ * The records of the `key` bucket (a version's revision -> its encoded KeyValue) and the two marks of compaction in
+ * `meta`. The index says which versions exist: one that is missing here is damage, and reading it stops the process.
+ */
+import { utf8Bytes } from "../base/bytes.ts";
+import { type Backend, CorruptRecord } from "../ports/backend.ts";
+import { isRevisionKey, mainOf, revisionKey } from "./revision.ts";
+
+const SCHEDULED_KEY = utf8Bytes("scheduledCompactRev");
+const FINISHED_KEY = utf8Bytes("finishedCompactRev");
+
+export type RecordVisitor = (revisionKey: Uint8Array, value: Uint8Array) => boolean | undefined;
+
+export class Records {
+  readonly #backend: Backend;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** The encoded KeyValue of a put. Throws `CorruptRecord` when it is not there. */
+  read(main: number, sub: number): Uint8Array {
+    const value = this.#backend.get("key", revisionKey(main, sub));
+    if (value === undefined)
+      throw new CorruptRecord(`the record of revision ${main}.${sub} is missing in bucket "key"`);
+    return value;
+  }
+
+  put(main: number, sub: number, kv: Uint8Array): void {
+    this.#backend.put("key", revisionKey(main, sub), kv);
+  }
+
+  /** `kv` holds only the key. */
+  putTombstone(main: number, sub: number, kv: Uint8Array): void {
+    this.#backend.put("key", revisionKey(main, sub, true), kv);
+  }
+
+  delete(main: number, sub: number, tombstone: boolean): void {
+    this.#backend.delete("key", revisionKey(main, sub, tombstone));
+  }
+
+  /** Visits the records with `from <= main revision <= to` in order until `visit` answers false. */
+  scan(from: number, to: number, visit: RecordVisitor): void {
+    this.#backend.scan("key", revisionKey(from, 0), revisionKey(to + 1, 0), visit);
+  }
+
+  /**
+   * Visits up to `count` records above `after` (undefined: from the first on) with main revisions up to `to` (undefined:
+   * all). Answers the key of the last one visited, from where the next slice goes on; undefined when there was none.
+   */
+  slice(
+    after: Uint8Array | undefined,
+    to: number | undefined,
+    count: number,
+    visit: (revisionKey: Uint8Array, value: Uint8Array) => void,
+  ): Uint8Array | undefined {
+    let left = count;
+    let last: Uint8Array | undefined;
+    const from = after === undefined ? revisionKey(0, 0) : following(after);
+    this.#backend.scan("key", from, to === undefined ? undefined : revisionKey(to + 1, 0), (key, value) => {
+      if (!isRevisionKey(key)) throw new CorruptRecord(`a key of ${key.length} bytes in bucket "key" is no revision`);
+      last = key;
+      left--;
+      visit(key, value);
+      return left > 0;
+    });
+    return last;
+  }
+
+  get scheduledCompaction(): number | undefined {
+    return this.#mark(SCHEDULED_KEY);
+  }
+
+  get finishedCompaction(): number | undefined {
+    return this.#mark(FINISHED_KEY);
+  }
+
+  scheduleCompaction(revision: number): void {
+    this.#backend.put("meta", SCHEDULED_KEY, revisionKey(revision, 0));
+  }
+
+  finishCompaction(revision: number): void {
+    this.#backend.put("meta", FINISHED_KEY, revisionKey(revision, 0));
+  }
+
+  #mark(key: Uint8Array): number | undefined {
+    const value = this.#backend.get("meta", key);
+    return value === undefined ? undefined : mainOf(value);
+  }
+}
+
+/** The first key above `key`. */
+function following(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}

@@ -1,0 +1,76 @@
+/**
+ * Rebuilds the index from the records, in slices: first all keys unordered, since finding one in a tree for every record
+ * would take twice as long, then the tree in the order of the keys.
+ */
+import { type ByteString, toByteString } from "../base/bytes.ts";
+import { CorruptRecord } from "../ports/backend.ts";
+import { KeyValue } from "../proto/mvccpb.ts";
+import { Compaction } from "./compaction.ts";
+import { KeyIndex, type Version } from "./key-index.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { isTombstone, readRevision } from "./revision.ts";
+
+const RECORD_SLICE = 2000;
+const KEY_SLICE = 10_000;
+
+/** Yields the records read so far after every slice. Throws `CorruptRecord`. */
+export function* restore(space: Keyspace): Generator<number, void, void> {
+  space.reset();
+  const finished = space.records.finishedCompaction ?? -1;
+  const scheduled = space.records.scheduledCompaction ?? 0;
+  const keys = new Map<ByteString, KeyIndex>();
+  let records = 0;
+  for (let after: Uint8Array | undefined; ; ) {
+    after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, value) => {
+      addRecord(space, keys, revisionKey, value);
+      records++;
+    });
+    if (after === undefined) break;
+    yield records;
+  }
+  let ordered = 0;
+  for (const name of [...keys.keys()].sort(byBytes)) {
+    const entry = keys.get(name) as KeyIndex;
+    space.index.add(name, entry);
+    if (entry.isAlive) space.liveKeys++;
+    if (++ordered % KEY_SLICE === 0) yield records;
+  }
+  // All that was ever compacted may have been deleted, up to the newest record: revisions do not go down for it.
+  space.currentRevision = Math.max(space.currentRevision, finished, scheduled);
+  space.compactRevision = Math.max(finished, scheduled > 0 ? scheduled : -1);
+  // What the interrupted one has deleted is not known: its hash would not be everyone's.
+  if (scheduled > 0 && scheduled > finished) space.compactions.push(new Compaction(space, scheduled, undefined));
+}
+
+function addRecord(space: Keyspace, keys: Map<ByteString, KeyIndex>, revisionKey: Uint8Array, value: Uint8Array): void {
+  const { main, sub } = readRevision(revisionKey);
+  const { key, createRevision, modRevision, version, lease } = decode(value, main, sub);
+  const name = toByteString(key);
+  const deletes = isTombstone(revisionKey);
+  if (!deletes && (modRevision !== main || version === 0)) {
+    throw new CorruptRecord(
+      `the record of revision ${main}.${sub} in bucket "key" holds one of revision ${modRevision}`,
+    );
+  }
+  const next: Version = deletes
+    ? { main, sub, created: 0, version: 0 }
+    : { main, sub, created: createRevision, version };
+  const entry = keys.get(name);
+  if (entry === undefined) keys.set(name, new KeyIndex(next));
+  else entry.append(next);
+  if (!deletes && lease !== 0n) space.leases.set(name, lease);
+  else if (space.leases.size > 0) space.leases.delete(name);
+  space.currentRevision = main;
+}
+
+function decode(value: Uint8Array, main: number, sub: number): KeyValue {
+  try {
+    return KeyValue.decode(value);
+  } catch (error) {
+    throw new CorruptRecord(`the record of revision ${main}.${sub} in bucket "key" is no KeyValue: ${String(error)}`);
+  }
+}
+
+function byBytes(left: ByteString, right: ByteString): number {
+  return left < right ? -1 : 1;
+}

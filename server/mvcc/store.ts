@@ -1,0 +1,164 @@
+/**
+ * The multi-version store: every change has a revision, and what was can be read until it is compacted away. Purely in
+ * the caller's hands: it never waits, and nothing is durable before the caller commits the backend.
+ *
+ *   start      new Store(backend); run restore() to its end; then everything else
+ *   a change   beginWrite(), its puts and deletes, end(): one at a time, and all within one turn
+ *   compaction scheduleCompaction(), then step() now and then until it says true
+ */
+import { assert } from "../base/assert.ts";
+import { type ByteString, EMPTY_BYTES, fromByteString } from "../base/bytes.ts";
+import { EtcdError } from "../base/error.ts";
+import type { Backend } from "../ports/backend.ts";
+import { Compaction } from "./compaction.ts";
+import type { Change } from "./event.ts";
+import { changeOf } from "./event.ts";
+import { type HashSteps, hashBackend, hashKv, type KeyspaceHash } from "./hash.ts";
+import type { Version } from "./key-index.ts";
+import { Keyspace } from "./keyspace.ts";
+import { type RangeOptions, type RangeResult, readRange } from "./read.ts";
+import { restore } from "./restore.ts";
+import { mainOf, type Revision } from "./revision.ts";
+import { WriteTxn } from "./write-txn.ts";
+
+export interface StoreOptions {
+  /** For the newest values kept in memory. Default 128 MiB. */
+  readonly valueCacheBytes?: number;
+}
+
+const DEFAULT_VALUE_CACHE_BYTES = 128 * 2 ** 20;
+
+export class Store {
+  readonly #space: Keyspace;
+  #restored = false;
+  #writing = false;
+
+  constructor(backend: Backend, options: StoreOptions = {}) {
+    this.#space = new Keyspace(backend, options.valueCacheBytes ?? DEFAULT_VALUE_CACHE_BYTES);
+  }
+
+  /**
+   * Reads the whole backend, also again after its content was replaced. Yields the records read so far after every slice
+   * of some milliseconds. A compaction that was interrupted is then `pendingCompaction`. Throws `CorruptRecord`.
+   */
+  *restore(): Generator<number, void, void> {
+    this.#restored = false;
+    yield* restore(this.#space);
+    this.#restored = true;
+  }
+
+  /** Of the last change; 1 in an empty store. */
+  get currentRevision(): number {
+    return this.#space.currentRevision;
+  }
+
+  /** Reads below it are refused; -1 when nothing was ever compacted. */
+  get compactRevision(): number {
+    return this.#space.compactRevision;
+  }
+
+  /** The compaction that is not finished, if any: the first of them. */
+  get pendingCompaction(): Compaction | undefined {
+    return this.#space.compactions[0];
+  }
+
+  /** Keys that exist now. */
+  get liveKeys(): number {
+    return this.#space.liveKeys;
+  }
+
+  /** About what index and cached values take of the memory. Older versions of keys are not counted. */
+  get memoryBytes(): number {
+    return this.#space.index.bytes + this.#space.values.bytes;
+  }
+
+  /** The living keys that have a lease, once after `restore`; the store does not remember them. */
+  *aliveLeases(): Generator<[ByteString, bigint], void, void> {
+    yield* this.#space.leases;
+    this.#space.leases = new Map();
+  }
+
+  /** See `RangeOptions`. Throws `EtcdError` Compacted or FutureRevision. */
+  range(key: Uint8Array, rangeEnd: Uint8Array, options: RangeOptions): RangeResult {
+    assert(this.#restored, "the store is read after it was restored");
+    return readRange(this.#space, this.#space.currentRevision, key, rangeEnd, options);
+  }
+
+  /** Revisions and version of a key that exists now, from the index: for compares that need no value. */
+  version(key: ByteString): Version | undefined {
+    return this.#space.index.get(key)?.at(this.#space.currentRevision);
+  }
+
+  /**
+   * The encoded KeyValue of `key` before the change at `revision`, as etcd gives it to watchers: as it was before that
+   * whole main revision. Undefined when it did not exist then, or when that is compacted away.
+   */
+  previous(key: ByteString, revision: Revision): Uint8Array | undefined {
+    const before = revision.main - 1;
+    if (before < 1 || before < this.#space.compactRevision) return undefined;
+    const options = { revision: before, limit: 0, countOnly: false };
+    return readRange(this.#space, this.#space.currentRevision, fromByteString(key), EMPTY_BYTES, options).kvs[0];
+  }
+
+  /** Begins the next change. Only one at a time, and not across turns. */
+  beginWrite(): WriteTxn {
+    assert(this.#restored && !this.#writing, "one change at a time, after restore");
+    this.#writing = true;
+    return new WriteTxn(this.#space, () => {
+      this.#writing = false;
+    });
+  }
+
+  /**
+   * What changed from main revision `from` to `to`, both included, in order: whole revisions, at most `limit` of them.
+   * Fewer mean that `to` was reached. Throws `EtcdError` Compacted when `from` is below the compact revision.
+   */
+  events(from: number, to: number, limit: number): Change[] {
+    if (from < this.#space.compactRevision) throw new EtcdError("Compacted");
+    const changes: Change[] = [];
+    let revisions = 0;
+    let last = 0;
+    if (to < from || limit <= 0) return changes;
+    this.#space.records.scan(Math.max(from, 0), to, (key, value) => {
+      const main = mainOf(key);
+      if (main !== last && ++revisions > limit) return false;
+      last = main;
+      changes.push(changeOf(key, value));
+      return true;
+    });
+    return changes;
+  }
+
+  /**
+   * Begins a compaction: from now on reads below `revision` are refused, and `step` of what is answered deletes what only
+   * they could see. Throws `EtcdError` Compacted or FutureRevision.
+   */
+  scheduleCompaction(revision: number): Compaction {
+    const space = this.#space;
+    assert(this.#restored && !this.#writing, "a compaction is a change of its own");
+    if (revision <= space.compactRevision) throw new EtcdError("Compacted");
+    if (revision > space.currentRevision) throw new EtcdError("FutureRevision");
+    // A hash is everyone's only if all that it covers is still there, so if the compaction before has an end.
+    const complete = space.records.scheduledCompaction === space.records.finishedCompaction;
+    const compaction = new Compaction(space, revision, complete ? space.compactRevision : undefined);
+    space.compactions.push(compaction);
+    space.compactRevision = revision;
+    space.records.scheduleCompaction(revision);
+    return compaction;
+  }
+
+  /** HashKV at a revision (0: the current one), in steps. Throws `EtcdError` Compacted or FutureRevision. */
+  hashKv(revision: number): HashSteps {
+    return hashKv(this.#space, revision);
+  }
+
+  /** The hashes that the last 10 compactions came by, by rising revision. */
+  compactionHashes(): readonly KeyspaceHash[] {
+    return this.#space.compactionHashes.all();
+  }
+
+  /** Maintenance.Hash: over the whole backend, at once. */
+  hashAll(): number {
+    return hashBackend(this.#space.backend);
+  }
+}

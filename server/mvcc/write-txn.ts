@@ -1,0 +1,106 @@
+/**
+ * One change of the store: puts and deletes that become visible together, under one main revision, with sub-revisions
+ * in the order of the operations. Whatever could be refused has been before it began: there is no way back.
+ */
+import { assert } from "../base/assert.ts";
+import { type ByteString, EMPTY_BYTES, fromByteString, toByteString } from "../base/bytes.ts";
+import { encodeKeyValue, KeyValue } from "../proto/mvccpb.ts";
+import { type Change, deleteChange, putChange } from "./event.ts";
+import { KeyIndex } from "./key-index.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { type RangeOptions, type RangeResult, readRange, readVersion } from "./read.ts";
+import { keyRange } from "./tree-index.ts";
+
+export interface DeletedKey {
+  readonly key: ByteString;
+  /** The encoded KeyValue that was deleted; empty unless asked for. */
+  readonly kv: Uint8Array;
+}
+
+export class WriteTxn {
+  /** The main revision of its changes. */
+  readonly revision: number;
+  readonly #space: Keyspace;
+  readonly #ended: () => void;
+  readonly #changes: Change[] = [];
+  #open = true;
+
+  /** `ended` is called once, by `end`. */
+  constructor(space: Keyspace, ended: () => void) {
+    this.#space = space;
+    this.#ended = ended;
+    this.revision = space.currentRevision + 1;
+  }
+
+  /** The store's revision as this transaction sees it: its own as soon as it has changed anything. */
+  get currentRevision(): number {
+    return this.#changes.length > 0 ? this.revision : this.revision - 1;
+  }
+
+  /** As `Store.range`, its own writes included. */
+  range(key: Uint8Array, rangeEnd: Uint8Array, options: RangeOptions): RangeResult {
+    return readRange(this.#space, this.currentRevision, key, rangeEnd, options);
+  }
+
+  /** Stores a new version of `key`, which is not empty. `lease` is only kept with it. */
+  put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
+    assert(this.#open, "a transaction that has ended takes no put");
+    const space = this.#space;
+    const name = toByteString(key);
+    const known = space.index.get(name);
+    const isNew = known === undefined || !known.isAlive;
+    const revision = { main: this.revision, sub: this.#changes.length };
+    const created = isNew ? revision.main : known.created;
+    const version = isNew ? 1 : known.version + 1;
+    const kv = encodeKeyValue({ key, createRevision: created, modRevision: revision.main, version, value, lease });
+    space.records.put(revision.main, revision.sub, kv);
+    const entry = known ?? new KeyIndex({ ...revision, created, version });
+    if (known === undefined) space.index.add(name, entry);
+    else known.put(revision.main, revision.sub);
+    if (isNew) space.liveKeys++;
+    space.values.set(entry, kv);
+    this.#changes.push(putChange(name, revision, kv, created));
+  }
+
+  /** Deletes the living keys of the range, in their order. `wantKvs`: with what they were. */
+  deleteRange(key: Uint8Array, rangeEnd: Uint8Array, wantKvs = false): { readonly deleted: readonly DeletedKey[] } {
+    assert(this.#open, "a transaction that has ended deletes nothing");
+    const found: { name: ByteString; entry: KeyIndex }[] = [];
+    const visit = (name: ByteString, entry: KeyIndex) => {
+      if (entry.isAlive) found.push({ name, entry });
+      return true;
+    };
+    if (rangeEnd.length > 0) this.#space.index.scan(keyRange(key, rangeEnd), visit);
+    else {
+      const name = toByteString(key);
+      const entry = this.#space.index.get(name);
+      if (entry !== undefined) visit(name, entry);
+    }
+    const deleted = found.map(({ name, entry }) => ({
+      key: name,
+      kv: wantKvs ? readVersion(this.#space, entry, entry) : EMPTY_BYTES,
+    }));
+    for (const { name, entry } of found) this.#delete(name, entry);
+    return { deleted };
+  }
+
+  #delete(name: ByteString, entry: KeyIndex): void {
+    const revision = { main: this.revision, sub: this.#changes.length };
+    const kv = encodeKeyValue({ ...KeyValue.create(), key: fromByteString(name) });
+    this.#space.records.putTombstone(revision.main, revision.sub, kv);
+    entry.tombstone(revision.main, revision.sub);
+    this.#space.values.drop(entry);
+    this.#space.liveKeys--;
+    this.#changes.push(deleteChange(name, revision));
+  }
+
+  /** Makes the changes the store's newest revision; without any, nothing has happened. */
+  end(): { readonly revision: number; readonly changes: readonly Change[] } {
+    assert(this.#open, "a transaction ends once");
+    this.#open = false;
+    const revision = this.currentRevision;
+    this.#space.currentRevision = revision;
+    this.#ended();
+    return { revision, changes: this.#changes };
+  }
+}
