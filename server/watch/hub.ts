@@ -63,6 +63,7 @@ export interface WatchStats {
 export class WatchHub {
   readonly #history: WatchHistory;
   readonly #maxResponseBytes: number;
+  readonly #onBehind: () => void;
   readonly #streams = new Set<WatchStream>();
   readonly #synced = new WatcherGroup();
   /** In the order of their turns. */
@@ -81,11 +82,14 @@ export class WatchHub {
 
   /**
    * `maxResponseBytes`: from this size on a response is cut for watchers that asked for fragments (etcd:
-   * max-request-bytes + 512 KiB). `history` is restored already, else `restored` is called when it is.
+   * max-request-bytes + 512 KiB). `onBehind`: a watcher has fallen behind where none was, so `catchUp` has something to
+   * do; it may be called from within the work of the hub and only notes that. `history` is restored already, else
+   * `restored` is called when it is.
    */
-  constructor(history: WatchHistory, options: { readonly maxResponseBytes: number }) {
+  constructor(history: WatchHistory, options: { readonly maxResponseBytes: number; readonly onBehind?: () => void }) {
     this.#history = history;
     this.#maxResponseBytes = options.maxResponseBytes;
+    this.#onBehind = options.onBehind ?? (() => undefined);
     this.#revision = history.currentRevision;
   }
 
@@ -343,6 +347,11 @@ export class WatchHub {
   #fallBehind(watcher: Watcher): void {
     watcher.state = "behind";
     watcher.stream.unsynced++;
+    this.#queue(watcher);
+  }
+
+  #queue(watcher: Watcher): void {
+    if (this.#behind.size === 0) this.#onBehind();
     this.#behind.add(watcher);
   }
 
@@ -357,7 +366,7 @@ export class WatchHub {
     for (const watcher of watchers) {
       this.#unstall(watcher);
       watcher.state = "behind";
-      this.#behind.add(watcher);
+      this.#queue(watcher);
     }
   }
 

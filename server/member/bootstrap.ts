@@ -1,0 +1,111 @@
+/** How a member comes to its log: it starts a new cluster, or goes on with the log it finds. */
+import { utf8Bytes } from "../base/bytes.ts";
+import { memberIdText } from "../base/int64.ts";
+import { clusterIdOf, memberIdOf } from "../cluster/ids.ts";
+import { encodeMember } from "../cluster/membership.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { Logger } from "../ports/logger.ts";
+import { ConfChange, ConfChangeType, ConfState, type Entry, EntryType } from "../proto/raftpb.ts";
+import { Metadata } from "../proto/walpb.ts";
+import { LogStorage } from "../raft/log-storage.ts";
+import { Wal } from "../wal/wal.ts";
+import type { MemberOptions } from "./options.ts";
+
+export interface Bootstrapped {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly wal: Wal;
+  readonly log: LogStorage;
+  /** The last entry that the snapshot in the log stands for; entries after it are handed to apply again. */
+  readonly snapshotIndex: number;
+}
+
+/** A start that cannot go on: a sentence for the person who started it. */
+export class BootstrapError extends Error {
+  override readonly name = "BootstrapError";
+}
+
+/** Opens the log in `options.walFolder`, or begins a new cluster when there is none. `storeIndex`: how far the data has come. */
+export function bootstrap(options: MemberOptions, disk: Disk, storeIndex: number, logger: Logger): Bootstrapped {
+  if (Wal.exists(disk, options.walFolder)) return restart(options, disk, storeIndex, logger);
+  if (storeIndex > 0) {
+    throw new BootstrapError(
+      `the data has been applied up to entry ${storeIndex}, but there is no log in "${options.walFolder}": ` +
+        "give --wal-dir the folder that was used before, or restore the data directory from a copy",
+    );
+  }
+  return beginCluster(options, disk, logger);
+}
+
+function beginCluster(options: MemberOptions, disk: Disk, logger: Logger): Bootstrapped {
+  const peers = [...options.initialCluster].map(([name, peerUrls]) => ({
+    name,
+    peerUrls,
+    id: memberIdOf(peerUrls, options.clusterToken),
+  }));
+  const self = peers.find(({ name }) => name === options.name);
+  if (self === undefined) {
+    const names = peers.map(({ name }) => `"${name}"`).join(", ");
+    throw new BootstrapError(`--initial-cluster names ${names}, not this member: add "${options.name}=PEER-URL" to it`);
+  }
+  if (peers.length > 1) {
+    throw new BootstrapError(
+      `--initial-cluster names ${peers.length} members; this version runs clusters of one member: name only "${options.name}"`,
+    );
+  }
+  const clusterId = clusterIdOf(peers.map(({ id }) => id));
+  const metadata = Metadata.encode(Metadata.create({ nodeId: self.id, clusterId }));
+  const entries = firstEntries(peers);
+  const hardState = { term: 1, vote: 0n, commit: entries.length };
+  const wal = Wal.create(disk, options.walFolder, metadata, { first: { hardState, entries } });
+  const confState = ConfState.create();
+  logger.info("starting a new cluster", {
+    "local-member-id": memberIdText(self.id),
+    "cluster-id": memberIdText(clusterId),
+    "initial-cluster-token": options.clusterToken,
+  });
+  const log = new LogStorage({ hardState, snapshot: { confState, index: 0, term: 0 }, entries });
+  return { memberId: self.id, clusterId, wal, log, snapshotIndex: 0 };
+}
+
+/** One addition for each first member, ids rising, all of term 1 and committed from the start, as etcd writes them. */
+function firstEntries(peers: readonly { id: bigint; name: string; peerUrls: readonly string[] }[]): Entry[] {
+  const sorted = [...peers].sort((left, right) => (left.id < right.id ? -1 : 1));
+  return sorted.map(({ id, name, peerUrls }, at) => {
+    const context = utf8Bytes(encodeMember({ id, name, peerUrls, clientUrls: [], isLearner: false }));
+    const change = ConfChange.create({ type: ConfChangeType.ADD_NODE, nodeId: id, context });
+    return { type: EntryType.CONF_CHANGE, term: 1, index: at + 1, data: ConfChange.encode(change) };
+  });
+}
+
+function restart(options: MemberOptions, disk: Disk, storeIndex: number, logger: Logger): Bootstrapped {
+  const { wal, metadata, hardState, snapshot, entries, repaired } = Wal.open(disk, options.walFolder);
+  if (repaired !== undefined) logger.warn("cut a torn record off the end of the log", { detail: repaired });
+  const { nodeId, clusterId } = Metadata.decode(metadata);
+  if (storeIndex < snapshot.index) {
+    throw new BootstrapError(
+      `the log in "${options.walFolder}" begins after entry ${snapshot.index}, but the data has been applied only up to ` +
+        `entry ${storeIndex}: the store beside it is missing or older; restore both from the same copy`,
+    );
+  }
+  const confState = snapshot.confState ?? ConfState.create();
+  const lastIndex = entries.at(-1)?.index ?? snapshot.index;
+  if (storeIndex > lastIndex) {
+    throw new BootstrapError(
+      `the data has been applied up to entry ${storeIndex}, but the log in "${options.walFolder}" ends at entry ` +
+        `${lastIndex}: it is older than the store beside it; restore both from the same copy`,
+    );
+  }
+  logger.info("restarting local member", {
+    "cluster-id": memberIdText(clusterId),
+    "local-member-id": memberIdText(nodeId),
+    "commit-index": hardState.commit,
+    entries: entries.length,
+  });
+  const log = new LogStorage({
+    hardState,
+    snapshot: { confState, index: snapshot.index, term: snapshot.term },
+    entries,
+  });
+  return { memberId: nodeId, clusterId, wal, log, snapshotIndex: snapshot.index };
+}

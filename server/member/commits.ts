@@ -1,0 +1,98 @@
+/**
+ * When the backend's batch becomes durable: every `batchMs`, or sooner when it has grown to `batchOperations`. The
+ * applied index goes into the same transaction as the effects it stands for; nothing else decides what a restart sees.
+ */
+import { type ConsistentIndex, storeConsistentIndex } from "../apply/consistent-index.ts";
+import type { Backend } from "../ports/backend.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { MemberMetrics } from "./member-metrics.ts";
+
+/** Batches that may pile up behind a slow disk before applying waits for it. */
+const BATCHES_AHEAD = 4;
+
+export class Commits {
+  readonly #backend: Backend;
+  readonly #clock: Clock;
+  readonly #metrics: MemberMetrics;
+  readonly #batchMs: number;
+  readonly #batchOperations: number;
+  readonly #applied: () => ConsistentIndex;
+  readonly #durable: (index: number) => void;
+  readonly #failed: (error: unknown) => void;
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #durableIndex = 0;
+
+  constructor(parts: {
+    backend: Backend;
+    clock: Clock;
+    metrics: MemberMetrics;
+    batchMs: number;
+    batchOperations: number;
+    /** How far apply has come, to be written with the batch. */
+    applied: () => ConsistentIndex;
+    /** Everything up to `index` has become durable. */
+    durable: (index: number) => void;
+    failed: (error: unknown) => void;
+  }) {
+    this.#backend = parts.backend;
+    this.#clock = parts.clock;
+    this.#metrics = parts.metrics;
+    this.#batchMs = parts.batchMs;
+    this.#batchOperations = parts.batchOperations;
+    this.#applied = parts.applied;
+    this.#durable = parts.durable;
+    this.#failed = parts.failed;
+  }
+
+  /** The last applied index that a crash cannot take back. */
+  get durableIndex(): number {
+    return this.#durableIndex;
+  }
+
+  /** Whether the batch has room: false holds applying back, so that memory stays bounded. */
+  get hasRoom(): boolean {
+    return this.#running === undefined || this.#backend.pendingOperations() < BATCHES_AHEAD * this.#batchOperations;
+  }
+
+  /** Something was applied: commit soon, or now when the batch is full. */
+  note(): void {
+    if (this.#backend.pendingOperations() >= this.#batchOperations) {
+      if (this.#running === undefined) void this.commit();
+    } else if (this.#timer === undefined) {
+      this.#timer = this.#clock.after(this.#batchMs, () => {
+        this.#timer = undefined;
+        if (this.#running === undefined) void this.commit();
+        else this.note();
+      });
+    }
+  }
+
+  /** Commits what there is; resolves when it is durable. Never rejects: a failure goes to `failed`. */
+  commit(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const { index, term } = this.#applied();
+    storeConsistentIndex(this.#backend, { index, term });
+    const started = this.#clock.monotonicMs();
+    const running = this.#backend.commit().then(
+      () => {
+        if (this.#running === running) this.#running = undefined;
+        this.#metrics.backendCommitted(this.#clock.monotonicMs() - started);
+        this.#durableIndex = Math.max(this.#durableIndex, index);
+        this.#durable(index);
+        if (this.#backend.pendingOperations() > 0) this.note();
+      },
+      (error: unknown) => {
+        if (this.#running === running) this.#running = undefined;
+        this.#failed(error);
+      },
+    );
+    this.#running = running;
+    return running;
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+}

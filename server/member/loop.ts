@@ -1,0 +1,163 @@
+/**
+ * The only place where input and output are ordered: what raft has ready goes to the log, is synced, and only then
+ * counts, is answered and applied. One round a turn of the event loop: everything proposed in a turn shares one write
+ * and one sync. While the disk is quick the sync runs on the loop; when it has been slow it runs beside it, and the
+ * next round waits for it. A failed write or sync is fatal.
+ */
+import type { Clock } from "../ports/clock.ts";
+import type { Entry, Message } from "../proto/raftpb.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import type { ReadState } from "../raft/read-index.ts";
+import type { Ready, SoftState } from "../raft/ready.ts";
+import type { SyncGuard } from "../wal/sync-guard.ts";
+import type { Wal } from "../wal/wal.ts";
+import type { MemberMetrics } from "./member-metrics.ts";
+
+/** Entries applied between two looks at the clock, and how long one turn may apply before others get theirs. */
+const APPLY_CHUNK = 32;
+const APPLY_SLICE_MS = 5;
+
+export interface LoopDuties {
+  /** Asks raft for what this turn's readers need; called before raft is asked what is ready. */
+  beforeRound(): void;
+  applyEntry(entry: Entry): void;
+  /** False while applying must wait: the backend is too far behind. */
+  mayApply(): boolean;
+  /** After a slice: everything up to `index` is applied. */
+  appliedThrough(index: number): void;
+  readStates(states: readonly ReadState[]): void;
+  softState(state: SoftState): void;
+  send(messages: readonly Message[]): void;
+  fatal(error: unknown): void;
+}
+
+export class Loop {
+  readonly #raft: RawNode;
+  readonly #wal: Wal;
+  readonly #clock: Clock;
+  readonly #guard: SyncGuard;
+  readonly #metrics: MemberMetrics;
+  readonly #duties: LoopDuties;
+  readonly #unsafeNoFsync: boolean;
+  #scheduled = false;
+  #syncing = false;
+  #stopped = false;
+  /** Committed and not yet applied, from `#next` on. Bounded by the backlog that proposals are refused at. */
+  #committed: Entry[] = [];
+  #next = 0;
+
+  constructor(parts: {
+    raft: RawNode;
+    wal: Wal;
+    clock: Clock;
+    guard: SyncGuard;
+    metrics: MemberMetrics;
+    duties: LoopDuties;
+    unsafeNoFsync: boolean;
+  }) {
+    this.#raft = parts.raft;
+    this.#wal = parts.wal;
+    this.#clock = parts.clock;
+    this.#guard = parts.guard;
+    this.#metrics = parts.metrics;
+    this.#duties = parts.duties;
+    this.#unsafeNoFsync = parts.unsafeNoFsync;
+  }
+
+  /** Something was proposed, asked or ticked: run a round once this turn's other work has been gathered. */
+  schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#clock.soon(() => {
+      this.#scheduled = false;
+      this.#run();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #run(): void {
+    if (this.#stopped) return;
+    try {
+      this.#duties.beforeRound();
+      while (!this.#syncing && this.#raft.hasReady()) this.#round(this.#raft.ready());
+      this.#applySlice();
+    } catch (error) {
+      this.#stopped = true;
+      this.#duties.fatal(error);
+    }
+  }
+
+  #round(ready: Ready): void {
+    if (ready.softState !== undefined) this.#duties.softState(ready.softState);
+    this.#duties.send(ready.messages);
+    if (ready.entries.length > 0 || ready.hardState !== undefined) {
+      const started = this.#clock.monotonicMs();
+      const bytes = this.#wal.save(ready.hardState, ready.entries);
+      this.#metrics.walWritten(bytes, this.#clock.monotonicMs() - started);
+    }
+    if (!ready.mustSync || this.#unsafeNoFsync) {
+      this.#finish(ready);
+    } else if (this.#guard.mayBlock(this.#clock.monotonicMs())) {
+      const started = this.#clock.monotonicMs();
+      this.#wal.syncNow();
+      this.#synced(started);
+      this.#finish(ready);
+    } else {
+      this.#finishLater(ready);
+    }
+  }
+
+  #finishLater(ready: Ready): void {
+    const started = this.#clock.monotonicMs();
+    this.#syncing = true;
+    this.#wal.sync().then(
+      () => {
+        this.#syncing = false;
+        if (this.#stopped) return;
+        this.#synced(started);
+        this.#finish(ready);
+        this.#run();
+      },
+      (error: unknown) => {
+        this.#stopped = true;
+        this.#duties.fatal(error);
+      },
+    );
+  }
+
+  #synced(startedMs: number): void {
+    const now = this.#clock.monotonicMs();
+    this.#guard.record(now - startedMs, now);
+    this.#metrics.walSynced(now - startedMs);
+  }
+
+  /** The sync under `ready` has returned: from here on it counts. */
+  #finish(ready: Ready): void {
+    this.#raft.persisted(ready);
+    this.#duties.send(ready.messagesAfterSync);
+    for (const entry of ready.committedEntries) this.#committed.push(entry);
+    if (ready.readStates.length > 0) this.#duties.readStates(ready.readStates);
+  }
+
+  #applySlice(): void {
+    const started = this.#clock.monotonicMs();
+    const first = this.#next;
+    while (this.#next < this.#committed.length && this.#duties.mayApply()) {
+      const end = Math.min(this.#next + APPLY_CHUNK, this.#committed.length);
+      while (this.#next < end) this.#duties.applyEntry(this.#committed[this.#next++] as Entry);
+      if (this.#clock.monotonicMs() - started > APPLY_SLICE_MS) break;
+    }
+    if (this.#next === first) return;
+    const index = (this.#committed[this.#next - 1] as Entry).index;
+    if (this.#next === this.#committed.length) {
+      this.#committed = [];
+      this.#next = 0;
+    }
+    this.#raft.appliedTo(index);
+    this.#duties.appliedThrough(index);
+    if (this.#next < this.#committed.length || this.#raft.hasReady()) this.schedule();
+  }
+}

@@ -1,0 +1,597 @@
+/**
+ * One running member: ties raft, the log, apply, leases and watches together, and offers the calls that services make.
+ * It decides nothing that a room below can decide; the order of input and output is the loop's.
+ */
+import { Applier } from "../apply/applier.ts";
+import { executeConfChange, storeConfState } from "../apply/cluster-requests.ts";
+import { loadConsistentIndex } from "../apply/consistent-index.ts";
+import { costBytes } from "../apply/costs.ts";
+import { withinQuota } from "../apply/gates.ts";
+import { restoreLeases } from "../apply/lease-requests.ts";
+import type { Responses } from "../apply/outcome.ts";
+import { executeRange } from "../apply/range.ts";
+import type { State } from "../apply/state.ts";
+import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
+import { assert } from "../base/assert.ts";
+import { utf8Bytes, utf8Text } from "../base/bytes.ts";
+import { EtcdError } from "../base/error.ts";
+import { memberIdText } from "../base/int64.ts";
+import { Alarms } from "../cluster/alarms.ts";
+import { type MemberRecord, Membership } from "../cluster/membership.ts";
+import { Lessor } from "../lease/lessor.ts";
+import { Store } from "../mvcc/store.ts";
+import type { Timer } from "../ports/clock.ts";
+import {
+  AlarmAction,
+  type AlarmMember,
+  type AlarmRequest,
+  type AlarmResponse,
+  AlarmType,
+  type CompactionRequest,
+  type CompactionResponse,
+  type DeleteRangeRequest,
+  type DeleteRangeResponse,
+  InternalRaftRequest,
+  type InternalRequest,
+  type LeaseGrantRequest,
+  type LeaseGrantResponse,
+  type LeaseRevokeRequest,
+  type LeaseRevokeResponse,
+  type PutRequest,
+  type PutResponse,
+  type RangeRequest,
+  type RangeResponse,
+  RequestHeader,
+  type ResponseHeader,
+  type StatusResponse,
+  type TxnRequest,
+  type TxnResponse,
+} from "../proto/etcdserverpb.ts";
+import { ConfChange, type Entry, EntryType } from "../proto/raftpb.ts";
+import { RawNode } from "../raft/raw-node.ts";
+import { SyncGuard } from "../wal/sync-guard.ts";
+import type { Wal } from "../wal/wal.ts";
+import { WatchHub } from "../watch/hub.ts";
+import { AutoCompactor } from "./auto-compaction.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { Commits } from "./commits.ts";
+import { Compactor } from "./compactor.ts";
+import { LeaderDuties } from "./leader-duties.ts";
+import { Loop } from "./loop.ts";
+import type { MemberOptions, MemberPorts } from "./options.ts";
+import { ReadBarrier } from "./read.ts";
+import { RequestIds } from "./request-ids.ts";
+import { LogSnapshots } from "./snapshots.ts";
+import { memberStatus } from "./status.ts";
+import { responseOf, Waiters } from "./waiters.ts";
+import { WatchPump } from "./watch-pump.ts";
+
+/** Entries committed and not yet applied before new proposals are refused. */
+const BACKLOG_MAX = 5000;
+const HEAP_SHARE_MAX = 0.8;
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
+const MAX_APPEND_BYTES = 1024 * 1024;
+const MAX_INFLIGHT = 512;
+const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
+
+/** Until when somebody waits; absent: the member's own request timeout alone. */
+export interface Patience {
+  /** Monotonic milliseconds. */
+  readonly deadlineMs: number | undefined;
+}
+
+export class Member {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly name: string;
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly hub: WatchHub;
+  readonly requestTimeoutMs: number;
+
+  readonly #options: MemberOptions;
+  readonly #ports: MemberPorts;
+  readonly #state: State;
+  readonly #applier: Applier;
+  readonly #raft: RawNode;
+  readonly #wal: Wal;
+  readonly #loop: Loop;
+  readonly #commits: Commits;
+  readonly #barrier: ReadBarrier;
+  readonly #waiters = new Waiters();
+  readonly #requestIds: RequestIds;
+  readonly #compactor: Compactor;
+  readonly #autoCompactor: AutoCompactor | undefined;
+  readonly #duties: LeaderDuties;
+  readonly #snapshots: LogSnapshots;
+  readonly #watchPump: WatchPump;
+  /** The last entry whose effect the state holds. */
+  #consistent: { index: number; term: number };
+  #leaderId = 0n;
+  #isLeader = false;
+  #heapTight = false;
+  #stopping = false;
+  #expectations: { holds: () => boolean; resolve: () => void; reject: (error: EtcdError) => void }[] = [];
+  #ticker: Timer | undefined;
+
+  /**
+   * Opens everything below and reads the state into memory, in one go. Throws `BootstrapError` when the folders do not
+   * fit each other, `WorldError` when the disk refuses. `restored` hears how many records were read, now and then.
+   */
+  constructor(options: MemberOptions, ports: MemberPorts, restored: (records: number) => void = () => undefined) {
+    const { backend, clock, logger, metrics } = ports;
+    this.#options = options;
+    this.#ports = ports;
+    this.name = options.name;
+    this.requestTimeoutMs = 5000 + 2 * options.electionMs;
+
+    this.#consistent = { ...loadConsistentIndex(backend) };
+    const log = bootstrap(options, ports.disk, this.#consistent.index, logger);
+    this.memberId = log.memberId;
+    this.clusterId = log.clusterId;
+    this.#wal = log.wal;
+    this.#requestIds = new RequestIds(log.memberId, clock.wallMs());
+
+    this.store = new Store(backend);
+    for (const records of this.store.restore()) restored(records);
+    this.lessor = new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
+    this.#state = {
+      backend,
+      store: this.store,
+      lessor: this.lessor,
+      membership: new Membership(backend),
+      alarms: new Alarms(backend),
+      quotaBytes: options.quotaBytes,
+    };
+    this.#state.membership.restore();
+    this.#state.alarms.restore();
+    restoreLeases(this.#state);
+    this.#applier = new Applier(this.#state);
+
+    this.hub = new WatchHub(this.store, {
+      maxResponseBytes: options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+      onBehind: () => this.#watchPump.behind(),
+    });
+    this.#watchPump = new WatchPump({ hub: this.hub, clock, progressNotifyMs: options.watchProgressNotifyMs });
+
+    this.#raft = new RawNode({
+      id: this.memberId,
+      electionTicks: Math.max(1, Math.round(options.electionMs / options.heartbeatMs)),
+      heartbeatTicks: 1,
+      storage: log.log,
+      applied: log.snapshotIndex,
+      preVote: options.preVote,
+      checkQuorum: true,
+      maxMessageBytes: MAX_APPEND_BYTES,
+      inflightMax: MAX_INFLIGHT,
+      random: (bound) => ports.random.below(bound),
+    });
+    this.#commits = new Commits({
+      backend,
+      clock,
+      metrics,
+      batchMs: options.backendBatchMs,
+      batchOperations: options.backendBatchOperations,
+      applied: () => this.#consistent,
+      durable: (index) => this.#committedThrough(index),
+      failed: (error) => ports.fatal(error),
+    });
+    this.#snapshots = new LogSnapshots({
+      wal: this.#wal,
+      log: log.log,
+      logger,
+      snapshotIndex: log.snapshotIndex,
+      count: options.snapshotCount,
+      catchupEntries: options.snapshotCatchupEntries,
+    });
+    this.#barrier = new ReadBarrier({
+      clock,
+      metrics,
+      ask: (context) => void this.#raft.readIndex(context),
+      schedule: () => this.#loop.schedule(),
+      timeoutMs: this.requestTimeoutMs,
+    });
+    this.#loop = new Loop({
+      raft: this.#raft,
+      wal: this.#wal,
+      clock,
+      guard: new SyncGuard(),
+      metrics,
+      unsafeNoFsync: options.unsafeNoFsync,
+      duties: {
+        beforeRound: () => this.#barrier.begin(),
+        applyEntry: (entry) => this.#applyEntry(entry),
+        mayApply: () => this.#commits.hasRoom,
+        appliedThrough: (index) => this.#appliedThrough(index),
+        readStates: (states) => this.#barrier.answered(states),
+        softState: ({ leaderId, role }) => this.#leadership(leaderId, role === "leader"),
+        send: (messages) => assert(messages.length === 0, "a cluster of one member sends no messages"),
+        fatal: (error) => ports.fatal(error),
+      },
+    });
+    this.#compactor = new Compactor({
+      clock,
+      logger,
+      metrics,
+      batchRevisions: options.compactionBatchRevisions,
+      sleepMs: options.compactionSleepMs,
+      commit: () => this.#commits.commit(),
+      noteWork: () => this.#commits.note(),
+    });
+    const pending = this.store.pendingCompaction;
+    if (pending !== undefined) this.#compactor.add(pending);
+    this.#duties = new LeaderDuties({
+      clock,
+      lessor: this.lessor,
+      logger,
+      metrics,
+      checkpoints: options.leaseCheckpoints,
+      confirmLeadership: () => this.linearizableRead(),
+      term: () => this.#raft.term,
+      propose: (request) => this.#propose(request),
+    });
+    this.#autoCompactor =
+      options.autoCompaction === undefined
+        ? undefined
+        : new AutoCompactor({
+            clock,
+            logger,
+            mode: options.autoCompaction,
+            currentRevision: () => this.store.currentRevision,
+            isLeader: () => this.#isLeader,
+            compact: (revision) => this.#propose({ kind: "compaction", value: { revision, physical: false } }),
+          });
+  }
+
+  /** Elects itself, publishes its name and URLs, and resolves when it serves. Rejects when it is stopped meanwhile. */
+  async start(): Promise<void> {
+    this.#tick();
+    this.#loop.schedule();
+    const known = this.#raft.commitIndex;
+    await this.#until(() => this.#raft.appliedIndex >= known); // only then raft knows who may vote
+    this.#raft.campaign();
+    this.#loop.schedule();
+    await this.#until(() => this.#isLeader);
+    await this.#propose({
+      kind: "clusterMemberAttrSet",
+      value: {
+        memberId: this.memberId,
+        memberAttributes: { name: this.name, clientUrls: [...this.#options.clientUrls] },
+      },
+    });
+    if (this.#state.membership.clusterVersion !== this.#options.clusterVersion) {
+      await this.#propose({ kind: "clusterVersionSet", value: { ver: this.#options.clusterVersion } });
+      this.#ports.logger.info("set cluster version", { "cluster-version": this.#options.clusterVersion });
+    }
+    if (this.storageVersion !== this.#options.clusterVersion) {
+      this.#state.backend.put("meta", STORAGE_VERSION_KEY, utf8Bytes(this.#options.clusterVersion));
+      this.#commits.note();
+    }
+    this.#watchPump.start();
+    this.#autoCompactor?.start();
+  }
+
+  /** Takes nothing more, makes what was applied durable, and closes log and store. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#ticker?.cancel();
+    this.#duties.stop();
+    this.#autoCompactor?.stop();
+    this.#watchPump.stop();
+    this.#compactor.stop();
+    this.#loop.stop();
+    this.#waiters.failAll("Stopped");
+    this.#barrier.failAll("Stopped");
+    this.#checkExpectations();
+    await this.#commits.commit();
+    this.#commits.stop();
+    this.#wal.close();
+    await this.#ports.backend.close();
+  }
+
+  // ---- what services ask --------------------------------------------------------------------------------------------
+
+  /** Ids, term and current revision, as of now. */
+  header(): ResponseHeader {
+    return {
+      clusterId: this.clusterId,
+      memberId: this.memberId,
+      revision: this.store.currentRevision,
+      raftTerm: this.#raft.term,
+    };
+  }
+
+  get leaderId(): bigint {
+    return this.#leaderId;
+  }
+
+  get isLeader(): boolean {
+    return this.#isLeader;
+  }
+
+  /** A cluster of one has no learners. */
+  get isLearner(): boolean {
+    return this.#state.membership.get(this.memberId)?.isLearner ?? false;
+  }
+
+  /** "not_decided" until the first leader has set it, as etcd says it at /version. */
+  get clusterVersion(): string {
+    return this.#state.membership.clusterVersion ?? "not_decided";
+  }
+
+  get storageVersion(): string {
+    const value = this.#state.backend.get("meta", STORAGE_VERSION_KEY);
+    return value === undefined ? "unknown" : utf8Text(value);
+  }
+
+  alarms(): AlarmMember[] {
+    return this.#state.alarms.list();
+  }
+
+  range(request: RangeRequest, _patience?: Patience): RangeResponse | Promise<RangeResponse> {
+    this.#ports.metrics.rangeServed();
+    if (request.serializable) return executeRange(this.store, request);
+    return this.linearizableRead().then(() => executeRange(this.store, request));
+  }
+
+  put(request: PutRequest, patience?: Patience): Promise<PutResponse> {
+    return this.#propose({ kind: "put", value: request }, patience) as Promise<PutResponse>;
+  }
+
+  deleteRange(request: DeleteRangeRequest, patience?: Patience): Promise<DeleteRangeResponse> {
+    return this.#propose({ kind: "deleteRange", value: request }, patience) as Promise<DeleteRangeResponse>;
+  }
+
+  /** A transaction of ranges alone is answered without the log; any other, a nested one too, goes through it. */
+  async txn(request: TxnRequest, patience?: Patience): Promise<TxnResponse> {
+    if (isReadOnlyTxn(request)) {
+      if (!isSerializableTxn(request)) await this.linearizableRead();
+      return executeReadOnlyTxn(this.store, request);
+    }
+    return (await this.#propose({ kind: "txn", value: request }, patience)) as TxnResponse;
+  }
+
+  /** With `physical`, answers only when the deletion is finished and durable here. */
+  async compact(request: CompactionRequest, patience?: Patience): Promise<CompactionResponse> {
+    const response = (await this.#propose({ kind: "compaction", value: request }, patience)) as CompactionResponse;
+    if (request.physical) await this.#compactor.idle();
+    return response;
+  }
+
+  async leaseGrant(request: LeaseGrantRequest, patience?: Patience): Promise<LeaseGrantResponse> {
+    const id = request.id === 0n ? this.#newLeaseId() : request.id;
+    const response = await this.#propose({ kind: "leaseGrant", value: { ...request, id } }, patience);
+    const granted = response as LeaseGrantResponse;
+    this.#ports.metrics.leaseGrantedFor(granted.ttl);
+    return granted;
+  }
+
+  leaseRevoke(request: LeaseRevokeRequest, patience?: Patience): Promise<LeaseRevokeResponse> {
+    return this.#propose({ kind: "leaseRevoke", value: request }, patience) as Promise<LeaseRevokeResponse>;
+  }
+
+  /** The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; one that has expired is not revived. */
+  async leaseRenew(id: bigint): Promise<number> {
+    const now = this.#ports.clock.monotonicMs();
+    if (!this.lessor.isPrimary) throw new EtcdError("NotPrimaryLessor");
+    if (this.lessor.lookup(id) !== undefined && this.lessor.isExpired(id, now)) {
+      await this.#propose({ kind: "leaseRevoke", value: { id } }).catch((error: unknown) => {
+        if (!(error instanceof EtcdError && error.code === "LeaseNotFound")) throw error;
+      });
+      throw new EtcdError("LeaseNotFound");
+    }
+    const ttlSeconds = this.lessor.renew(id, now);
+    this.#ports.metrics.leaseRenewed();
+    return ttlSeconds;
+  }
+
+  /** Whole seconds that a lease still has; may be negative while its end is under way. */
+  leaseRemainingSeconds(id: bigint): number {
+    return this.lessor.remainingSeconds(id, this.#ports.clock.monotonicMs());
+  }
+
+  alarm(request: AlarmRequest, patience?: Patience): Promise<AlarmResponse> {
+    return this.#propose({ kind: "alarm", value: request }, patience) as Promise<AlarmResponse>;
+  }
+
+  /** Everything committed before this call is visible to reads after it. */
+  linearizableRead(): Promise<void> {
+    if (this.#stopping) return Promise.reject(new EtcdError("Stopped"));
+    return this.#barrier.wait();
+  }
+
+  async members(linearizable: boolean): Promise<MemberRecord[]> {
+    if (linearizable) await this.linearizableRead();
+    return this.#state.membership.list();
+  }
+
+  status(): StatusResponse {
+    return memberStatus({
+      header: this.header(),
+      serverVersion: this.#options.serverVersion,
+      storageVersion: this.storageVersion,
+      backend: this.#state.backend,
+      raft: this.#raft.status(),
+      alarms: this.alarms(),
+      isLearner: this.isLearner,
+      quotaBytes: this.#options.quotaBytes,
+    });
+  }
+
+  /** CRC-32C of the whole backend, as Maintenance.Hash has it. */
+  hash(): number {
+    return this.store.hashAll();
+  }
+
+  /** Steps of the hash of the keys at a revision; the caller runs them in slices. Throws Compacted or FutureRevision. */
+  async hashKv(revision: number): Promise<{ hash: number; compactRevision: number; hashRevision: number }> {
+    const steps = this.store.hashKv(revision);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      await this.#nextTurn();
+    }
+  }
+
+  /** Gives free space of the store back to the file system while it goes on serving. */
+  async defragment(): Promise<void> {
+    await this.#commits.commit();
+    await this.#state.backend.defragment();
+  }
+
+  // ---- the way into the log ------------------------------------------------------------------------------------------
+
+  async #propose(request: InternalRequest, patience?: Patience): Promise<Responses[keyof Responses]> {
+    this.#admit(request);
+    const id = this.#requestIds.next();
+    const data = InternalRaftRequest.encode({ header: RequestHeader.create({ id }), id: 0n, request });
+    if (data.length > this.#options.maxRequestBytes) throw new EtcdError("RequestTooLarge");
+    if (!this.#raft.propose(data)) {
+      this.#ports.metrics.proposalFailed();
+      throw new EtcdError("NoLeader");
+    }
+    const latest = this.#ports.clock.monotonicMs() + this.requestTimeoutMs;
+    const outcome = this.#waiters.wait(id, Math.min(patience?.deadlineMs ?? latest, latest));
+    this.#loop.schedule();
+    return responseOf(await outcome);
+  }
+
+  /** Refuses before the log is touched: stopping, too far behind, or no space. */
+  #admit(request: InternalRequest): void {
+    if (this.#stopping) throw new EtcdError("Stopped");
+    if (this.#raft.commitIndex - this.#consistent.index > BACKLOG_MAX) throw new EtcdError("TooManyRequests");
+    if (costBytes(request) === 0) return;
+    if (this.#heapTight) throw new EtcdError("NoSpace");
+    if (withinQuota(this.#state, request)) return;
+    this.#raiseNoSpace();
+    throw new EtcdError("NoSpace");
+  }
+
+  #raiseNoSpace(): void {
+    if (this.#state.alarms.isActive(AlarmType.NOSPACE)) return;
+    this.#ports.logger.warn("the data has reached the quota: raising alarm NOSPACE; compact, then disarm it", {
+      "quota-bytes": this.#options.quotaBytes,
+      "in-use-bytes": this.#state.backend.sizeInUseBytes(),
+    });
+    const value = { action: AlarmAction.ACTIVATE, memberId: this.memberId, alarm: AlarmType.NOSPACE };
+    this.#propose({ kind: "alarm", value }).catch((error: unknown) => {
+      this.#ports.logger.warn("could not raise alarm NOSPACE", { error });
+    });
+  }
+
+  #newLeaseId(): bigint {
+    const bytes = this.#ports.random.bytes(8);
+    let id = 0n;
+    for (const byte of bytes) id = (id << 8n) | BigInt(byte);
+    return id & 0x7fff_ffff_ffff_ffffn || 1n;
+  }
+
+  // ---- what the loop calls -------------------------------------------------------------------------------------------
+
+  #applyEntry(entry: Entry): void {
+    const isNew = entry.index > this.#consistent.index;
+    if (entry.type === EntryType.CONF_CHANGE) this.#applyConfChange(entry, isNew);
+    else if (isNew) this.#applyNormal(entry);
+    if (isNew) this.#consistent = { index: entry.index, term: entry.term };
+  }
+
+  #applyNormal(entry: Entry): void {
+    assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
+    const { clock, metrics } = this.#ports;
+    const started = clock.monotonicMs();
+    const { requestId, kind, outcome, changes, compaction } = this.#applier.apply(entry);
+    if (changes.length > 0) this.hub.publish(this.store.currentRevision, changes);
+    if (compaction !== undefined) this.#compactor.add(compaction);
+    const tookMs = clock.monotonicMs() - started;
+    metrics.applied(kind, outcome.ok, tookMs);
+    if (tookMs > this.#options.warningApplyMs) {
+      metrics.slowApply();
+      this.#ports.logger.warn("apply request took too long", { took: `${tookMs.toFixed(3)}ms`, index: entry.index });
+    }
+    if (requestId !== 0n) this.#waiters.finish(requestId, outcome);
+  }
+
+  #applyConfChange(entry: Entry, isNew: boolean): void {
+    const change = ConfChange.decode(entry.data);
+    const confState = this.#raft.applyConfChange(change);
+    this.#snapshots.confState = confState;
+    if (!isNew) return;
+    executeConfChange(this.#state, change);
+    storeConfState(this.#state, confState);
+  }
+
+  #appliedThrough(index: number): void {
+    this.#commits.note();
+    this.#barrier.appliedThrough(index);
+    this.#checkExpectations();
+    const { metrics } = this.#ports;
+    metrics.proposalsCommitted(this.#raft.commitIndex);
+    metrics.proposalsApplied(index);
+    metrics.proposalsPending(this.#waiters.size);
+  }
+
+  /** Data up to `index` is durable: the log before it is no longer needed. */
+  #committedThrough(index: number): void {
+    if (!this.#stopping) this.#snapshots.maybeTake(index);
+    this.#loop.schedule(); // applying may have waited for this
+  }
+
+  #leadership(leaderId: bigint, isLeader: boolean): void {
+    const changed = leaderId !== this.#leaderId;
+    this.#leaderId = leaderId;
+    this.#isLeader = isLeader;
+    if (isLeader) this.#duties.start(this.#options.electionMs);
+    else this.#duties.stop();
+    this.#ports.metrics.leaderChanged(leaderId !== 0n, isLeader);
+    this.#checkExpectations();
+    if (!changed) return;
+    this.#ports.logger.info("raft leader changed", {
+      "local-member-id": memberIdText(this.memberId),
+      "leader-id": memberIdText(leaderId),
+      term: this.#raft.term,
+    });
+  }
+
+  #tick(): void {
+    this.#ticker = this.#ports.clock.after(this.#options.heartbeatMs, () => this.#tick());
+    this.#raft.tick();
+    this.#barrier.tick();
+    const tight = this.#ports.heapShare() > HEAP_SHARE_MAX;
+    if (tight !== this.#heapTight) this.#noteHeap(tight);
+    const expired = this.#waiters.expire(this.#ports.clock.monotonicMs());
+    for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
+    this.#wal.prepareSpare();
+    if (this.#raft.hasReady()) this.#loop.schedule();
+  }
+
+  #noteHeap(tight: boolean): void {
+    this.#heapTight = tight;
+    const { logger } = this.#ports;
+    if (tight) {
+      logger.warn(
+        "more than 80 % of the heap is in use: writes are refused with NOSPACE until there is room; give the process more memory or compact",
+      );
+    } else logger.info("the heap has room again: writes are accepted");
+  }
+
+  /** Resolves once `holds`, looked at whenever something was applied or leadership changed; rejects when the member stops. */
+  #until(holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#expectations.push({ holds, resolve, reject }));
+  }
+
+  #checkExpectations(): void {
+    if (this.#expectations.length === 0) return;
+    this.#expectations = this.#expectations.filter(({ holds, resolve, reject }) => {
+      if (holds()) resolve();
+      else if (this.#stopping) reject(new EtcdError("Stopped"));
+      else return true;
+      return false;
+    });
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#ports.clock.soon(resolve));
+  }
+}

@@ -1,0 +1,54 @@
+/** What a member is told at its start, and the world it runs in. */
+import type { Backend } from "../ports/backend.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Random } from "../ports/random.ts";
+import type { MemberMetrics } from "./member-metrics.ts";
+
+export interface MemberOptions {
+  readonly name: string;
+  readonly walFolder: string;
+  /** Peer URLs by member name, this member's among them. */
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  readonly clusterToken: string;
+  readonly clientUrls: readonly string[];
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly preVote: boolean;
+  /** Entries between two snapshots of the log, and those kept behind a snapshot for followers that lag. */
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly maxRequestBytes: number;
+  /** Undefined: no quota. */
+  readonly quotaBytes: number | undefined;
+  readonly backendBatchMs: number;
+  readonly backendBatchOperations: number;
+  readonly compactionBatchRevisions: number;
+  readonly compactionSleepMs: number;
+  readonly autoCompaction: AutoCompaction | undefined;
+  readonly watchProgressNotifyMs: number;
+  readonly leaseCheckpoints: boolean;
+  readonly warningApplyMs: number;
+  readonly unsafeNoFsync: boolean;
+  /** The version that we speak, "3.7.3", and the cluster version that goes with it, "3.7.0". */
+  readonly serverVersion: string;
+  readonly clusterVersion: string;
+}
+
+export type AutoCompaction =
+  | { readonly mode: "periodic"; readonly periodMs: number }
+  | { readonly mode: "revision"; readonly retainRevisions: number };
+
+export interface MemberPorts {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly backend: Backend;
+  readonly logger: Logger;
+  readonly metrics: MemberMetrics;
+  /** Share of the heap that is in use, 0 to 1; asked once a tick. */
+  heapShare(): number;
+  /** A promise to the disk or to ourselves was broken: nothing more may be acknowledged. Ends the process. */
+  fatal(error: unknown): void;
+}

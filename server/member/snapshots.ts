@@ -1,0 +1,51 @@
+/**
+ * When the log may be cut. A snapshot record in the log says "everything up to here is in the store"; it is written only
+ * once the store's commit of that much is durable, so a restart never looks for entries that are gone.
+ */
+import { assert } from "../base/assert.ts";
+import type { Logger } from "../ports/logger.ts";
+import { ConfState } from "../proto/raftpb.ts";
+import type { LogStorage } from "../raft/log-storage.ts";
+import type { Wal } from "../wal/wal.ts";
+
+export class LogSnapshots {
+  readonly #wal: Wal;
+  readonly #log: LogStorage;
+  readonly #logger: Logger;
+  readonly #count: number;
+  readonly #catchupEntries: number;
+  #snapshotIndex: number;
+  /** Raft's configuration as of the last applied change. */
+  confState: ConfState = ConfState.create();
+
+  constructor(parts: {
+    wal: Wal;
+    log: LogStorage;
+    logger: Logger;
+    snapshotIndex: number;
+    count: number;
+    catchupEntries: number;
+  }) {
+    this.#wal = parts.wal;
+    this.#log = parts.log;
+    this.#logger = parts.logger;
+    this.#snapshotIndex = parts.snapshotIndex;
+    this.#count = parts.count;
+    this.#catchupEntries = parts.catchupEntries;
+  }
+
+  /** The store holds everything up to `durableIndex`: takes a snapshot when enough has come since the last. */
+  maybeTake(durableIndex: number): void {
+    if (durableIndex - this.#snapshotIndex <= this.#count) return;
+    this.#snapshotIndex = durableIndex;
+    const term = this.#log.term(durableIndex);
+    assert(term !== undefined, "an entry that was applied since the last snapshot is still in the log");
+    this.#wal.saveSnapshot({ index: durableIndex, term, confState: this.confState });
+    this.#wal.syncNow();
+    this.#log.createSnapshot(durableIndex, this.confState);
+    const compactIndex = durableIndex - this.#catchupEntries;
+    if (compactIndex > this.#log.firstIndex()) this.#log.compact(compactIndex);
+    this.#wal.release(durableIndex);
+    this.#logger.info("saved snapshot", { "snapshot-index": durableIndex, "snapshot-term": term });
+  }
+}
