@@ -14,7 +14,7 @@ export interface Codec<T> {
   readonly typeName: string;
   /** Throws EtcdError("MalformedRequest"). Byte fields are views into `bytes`. */
   decode(bytes: Uint8Array): T;
-  /** Canonical bytes (ascending field numbers) in memory of their own. */
+  /** Canonical bytes (ascending field numbers) that nobody will change. Their ArrayBuffer must not be transferred. */
   encode(message: T): Uint8Array;
   /** Appends what `encode` answers. */
   encodeTo(writer: Writer, message: T): void;
@@ -36,12 +36,8 @@ export interface Parts<T> {
   write(writer: Writer, message: T): void;
 }
 
-/** The scratch starts at this size and returns to it after a message that took much more. */
-const SCRATCH_BYTES = 64 * 1024;
-const SCRATCH_LIMIT = 1024 * 1024;
-
 /** Where `encode` writes. Encoding is never interrupted, so one is enough. */
-let scratch = new Writer(SCRATCH_BYTES);
+const shared = new Writer();
 
 /** A codec from its hand-written parts. */
 export function codec<T extends object>(typeName: string, { empty, read, write }: Parts<T>): MessageCodec<T> {
@@ -49,9 +45,9 @@ export function codec<T extends object>(typeName: string, { empty, read, write }
     typeName,
     decode: (bytes) => read(new Reader(bytes)),
     encode(message) {
-      scratch.reset();
-      write(scratch, message);
-      return takeScratch();
+      shared.reset(); // an assertion may have cut the last message short
+      write(shared, message);
+      return shared.finish();
     },
     encodeTo: write,
     readFrom: read,
@@ -59,25 +55,11 @@ export function codec<T extends object>(typeName: string, { empty, read, write }
   };
 }
 
-/**
- * What has been written to the scratch, in memory of its own. A message that nearly fills the scratch takes its memory
- * with it; the others are copied, so that no small message keeps much memory alive.
- */
-function takeScratch(): Uint8Array {
-  const { at: length, bytes } = scratch;
-  if (length - (length >>> 3) < SCRATCH_BYTES || bytes.length - length > length >>> 3) {
-    if (bytes.length > SCRATCH_LIMIT) scratch = new Writer(SCRATCH_BYTES);
-    return bytes.slice(0, length);
-  }
-  scratch = new Writer(SCRATCH_BYTES);
-  return bytes.subarray(0, length);
-}
-
 /** Encodes with `write` alone, for what has no message type of its own. */
 export function encodeWith(write: (writer: Writer) => void): Uint8Array {
-  scratch.reset();
-  write(scratch);
-  return takeScratch();
+  shared.reset();
+  write(shared);
+  return shared.finish();
 }
 
 /** One field of a table. `T` is the type of its value in the message. */

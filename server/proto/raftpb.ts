@@ -374,13 +374,7 @@ function writeMessage(writer: Writer, message: Message): void {
   writer.varint(message.logTerm);
   writer.byte(0x30);
   writer.varint(message.index);
-  for (const entry of message.entries) {
-    const size = entrySize(entry);
-    writer.ensure(size + 6);
-    writer.byte(0x3a);
-    writer.varint(size);
-    writeEntry(writer, entry);
-  }
+  if (message.entries.length > 0) writeEntries(writer, message.entries);
   writer.byte(0x40);
   writer.varint(message.commit);
   if (message.snapshot !== undefined) {
@@ -397,6 +391,18 @@ function writeMessage(writer: Writer, message: Message): void {
   for (const response of message.responses) {
     writer.byte(0x72);
     writeSubmessage(writer, Message, response);
+  }
+}
+
+/** Sizes first, so that an append of many megabytes is laid out once and nothing in it is moved. */
+function writeEntries(writer: Writer, entries: readonly Entry[]): void {
+  let room = 0;
+  for (const entry of entries) room += entrySize(entry) + 6;
+  writer.ensure(room);
+  for (const entry of entries) {
+    writer.byte(0x3a);
+    writer.varint(entrySize(entry));
+    writeEntry(writer, entry);
   }
 }
 
