@@ -9,6 +9,7 @@
  *        | leave
  *     voters 2 3 4
  */
+import { assert } from "../base/assert.ts";
 import {
   type ConfChange,
   type ConfChangeSingle,
@@ -78,8 +79,7 @@ function changeSimply(
   const refused = draft.apply(changes) ?? draft.contradiction();
   if (refused !== undefined) return { refused };
   // One voter more or less keeps a majority of the old and one of the new in touch; two might not.
-  if (difference(config.voters, draft.voters) > 1)
-    return { refused: "more than one voter changes without a joint configuration" };
+  assert(difference(config.voters, draft.voters) <= 1, "a single change changes one voter at most");
   return { config: draft.finish(false) };
 }
 

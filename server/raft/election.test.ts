@@ -60,8 +60,8 @@ test("section 5.2: everyone starts as a follower without a leader, and a lone ti
   assert.equal(cluster.node(1n).term, 1);
 });
 
-test("section 5.2: a candidate raises its term, votes for itself and asks the others once its vote is on disk", () => {
-  const cluster = new TestCluster({ voters: THREE, raft: { preVote: false } });
+test("section 5.2: a candidate raises its term, votes for itself and asks the other voters once its vote is on disk", () => {
+  const cluster = new TestCluster({ voters: THREE, learners: [4n], raft: { preVote: false } });
   const member = cluster.member(1n);
   member.node.campaign();
   assert.equal(member.node.role, "candidate");
@@ -116,6 +116,47 @@ test("section 5.2: one vote a term, first come first served, and again for the s
       [2n, false],
     ],
   );
+});
+
+test("section 5.2: who hears of a leader in this term has no vote to give in it", () => {
+  const cluster = new TestCluster({ voters: THREE, raft: { preVote: false, checkQuorum: false } });
+  cluster.filter = () => false;
+  cluster.deliver(message(MessageType.HEARTBEAT, { from: 2n, term: 3 }));
+  cluster.deliver(message(MessageType.VOTE, { from: 3n, term: 3 }));
+  cluster.settle();
+  assert.equal(cluster.sent.find(({ type }) => type === MessageType.VOTE_RESP)?.reject, true);
+});
+
+test("section 5.2: a voter that answers twice is heard once", () => {
+  const cluster = new TestCluster({ voters: FIVE, raft: { preVote: false } });
+  cluster.filter = ({ type }) => type !== MessageType.VOTE;
+  cluster.node(1n).campaign();
+  cluster.settle();
+  cluster.deliver(message(MessageType.VOTE_RESP, { from: 2n, term: 1, reject: true }));
+  cluster.deliver(message(MessageType.VOTE_RESP, { from: 2n, term: 1 }));
+  cluster.deliver(message(MessageType.VOTE_RESP, { from: 3n, term: 1 }));
+  assert.equal(cluster.node(1n).role, "candidate");
+  cluster.deliver(message(MessageType.VOTE_RESP, { from: 4n, term: 1 }));
+  assert.equal(cluster.node(1n).role, "leader");
+});
+
+test("section 5.2: a vote in a term that the disk knows already must be synced too", () => {
+  const cluster = new TestCluster({ voters: THREE });
+  const { node } = cluster.member(1n);
+  cluster.deliver(message(MessageType.APP_RESP, { from: 2n, term: 3 }));
+  node.persisted(node.ready());
+  cluster.deliver(message(MessageType.VOTE, { from: 3n, term: 3 }));
+  const ready = node.ready();
+  assert.deepEqual(ready.hardState, { term: 3, vote: 3n, commit: 0 });
+  assert.equal(ready.mustSync, true);
+});
+
+test("section 5.2: a leader that is heard of keeps followers from campaigning", () => {
+  const cluster = new TestCluster({ voters: THREE, raft: { preVote: false, checkQuorum: false } });
+  cluster.elect(1n);
+  cluster.pass(100);
+  assert.equal(cluster.node(1n).term, 1);
+  assert.ok(!cluster.sent.some(({ type, term }) => type === MessageType.VOTE && term > 1));
 });
 
 test("section 5.2: a vote given survives a crash", () => {
@@ -259,6 +300,32 @@ test("pre-vote: a member that was cut off comes back without raising the term", 
   assert.equal(cluster.node(1n).term, term);
 });
 
+test("pre-vote: a refusal counts for its own round only", () => {
+  const cluster = new TestCluster({ voters: THREE });
+  cluster.filter = () => false;
+  const ask = () => {
+    cluster.node(1n).campaign();
+    cluster.settle();
+  };
+  ask();
+  cluster.deliver(message(MessageType.PRE_VOTE_RESP, { from: 2n, term: 0, reject: true }));
+  cluster.node(1n).step(message(MessageType.PRE_VOTE_RESP, { from: 2n, term: 1 }));
+  cluster.settle();
+  assert.equal(cluster.node(1n).role, "candidate", "an answer without a term is none");
+
+  const again = new TestCluster({ voters: THREE });
+  again.filter = () => false;
+  again.seed(1n, [1], { term: 1 });
+  again.node(1n).campaign();
+  again.settle();
+  again.deliver(message(MessageType.PRE_VOTE_RESP, { from: 2n, term: 1, reject: true }));
+  assert.equal(again.node(1n).role, "preCandidate");
+  again.node(1n).campaign();
+  again.settle();
+  again.deliver(message(MessageType.PRE_VOTE_RESP, { from: 2n, term: 2 }));
+  assert.equal(again.node(1n).role, "candidate");
+});
+
 test("without pre-vote the member that comes back frees itself by its higher term", () => {
   const cluster = new TestCluster({ voters: THREE, raft: { preVote: false } });
   cluster.elect(1n);
@@ -366,6 +433,18 @@ test("what a peer has no business to send is passed over", () => {
   ];
   for (const one of nonsense) cluster.node(1n).step(one);
   assert.deepEqual(cluster.node(1n).status(), before);
+});
+
+test("a message without a term is nothing but a proposal or a read", () => {
+  const cluster = new TestCluster({ voters: THREE });
+  cluster.elect(1n);
+  cluster.isolate(2n, 3n);
+  cluster.propose(1n, "a");
+  cluster.settle();
+  for (const from of [2n, 3n]) cluster.deliver(message(MessageType.APP_RESP, { from, term: 0, index: 2 }));
+  assert.equal(cluster.node(1n).commitIndex, 1);
+  cluster.deliver(message(MessageType.HEARTBEAT, { to: 2n, from: 3n, term: 0 }));
+  assert.equal(cluster.node(2n).leaderId, 1n);
 });
 
 // Leadership transfer, thesis section 3.10

@@ -118,7 +118,9 @@ export class LogStorage {
     if (skip === entries.length) return;
     const first = (entries[skip] as Entry).index;
     assert(first <= this.lastIndex() + 1, "entries join the log without a gap");
-    this.#entries.length = this.#head + first - this.#compactedIndex - 1;
+    const end = this.#head + first - this.#compactedIndex - 1;
+    // Setting a length is slow even when it changes nothing.
+    if (end !== this.#entries.length) this.#entries.length = end;
     for (let at = skip; at < entries.length; at++) {
       const entry = entries[at] as Entry;
       assert(entry.index === first + at - skip, "entries follow one another");

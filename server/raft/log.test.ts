@@ -249,3 +249,16 @@ test("a received snapshot stands for the log until and after it is on disk", () 
   assert.equal(log.appendFollowing({ index: 8, term: 3 }, entries([3], 9)), true);
   assert.throws(() => log.restore(snapshot(8, 3), 8), AssertionFailure);
 });
+
+test("a received snapshot in the middle of a tail that is being written ends that tail", () => {
+  for (const isLate of [false, true]) {
+    const log = logOf([1], 1);
+    for (let index = 2; index <= 9; index++) log.push(entry(index, 1));
+    log.unstable.beginWrite();
+    log.restore(snapshot(5, 3), 5);
+    if (!isLate) log.endWrite();
+    assert.equal(log.appendFollowing({ index: 5, term: 3 }, entries([3, 3, 3, 3, 3], 6)), true);
+    if (isLate) log.endWrite();
+    assert.equal(log.stableIndex, 5, "the old tail arrived, not the new one");
+  }
+});

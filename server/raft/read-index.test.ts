@@ -173,5 +173,8 @@ test("reads that wait are forgotten when leadership is lost", () => {
   assert.notEqual(cluster.node(1n).role, "leader");
   cluster.heal();
   cluster.pass(40);
+  if (!cluster.node(1n).isLeader) cluster.node(cluster.leader()?.id ?? 0n).transferLeader(1n);
+  cluster.pass(3);
+  assert.equal(cluster.node(1n).role, "leader");
   assert.deepEqual(cluster.member(1n).reads, []);
 });
