@@ -276,7 +276,7 @@ function repeated<T>(
   };
 }
 
-/** Also when empty each string is written. */
+/** Each is written, an empty one too. */
 export function strings(number: number): Field<string[]> {
   return repeated(
     number,

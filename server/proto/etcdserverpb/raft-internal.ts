@@ -32,9 +32,10 @@ import {
   AuthUserListRequest,
   AuthUserRevokeRoleRequest,
 } from "./auth.ts";
-import { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "./kv.ts";
+import { DeleteRangeRequest, PutRequest, RangeRequest } from "./kv.ts";
 import { LeaseCheckpointRequest, LeaseGrantRequest, LeaseRevokeRequest } from "./lease.ts";
 import { AlarmRequest, CompactionRequest, DowngradeVersionTestRequest } from "./maintenance.ts";
+import { TxnRequest } from "./txn.ts";
 
 /** Who asked, and under which state of the auth store. */
 export interface RequestHeader {
