@@ -145,6 +145,12 @@ export class Raft {
     this.term = term;
     this.vote = vote;
     this.durableTerm = term;
+    // A write torn between entries and hard state leaves entries of a term that the latter does not know. No vote was
+    // given in it, for that would have been synced before.
+    if (this.log.lastTerm() > term) {
+      this.term = this.log.lastTerm();
+      this.vote = NONE;
+    }
     this.#restoreConfiguration(config.confState ?? config.storage.confState);
     this.becomeFollower(this.term, NONE);
   }

@@ -295,6 +295,17 @@ test("a restart from a snapshot has its configuration and begins behind it", () 
   );
 });
 
+test("a restart after a write torn before its hard state has the term of its last entry", () => {
+  const entries = [ADD_SELF, { type: EntryType.NORMAL, term: 5, index: 2, data: EMPTY_BYTES }];
+  const member = new OneMember({ hardState: { term: 4, vote: 7n, commit: 1 }, entries });
+  assert.equal(member.node.term, 5);
+  member.settle();
+  assert.deepEqual(member.storage.hardState, { term: 5, vote: 0n, commit: 1 });
+  member.node.campaign();
+  member.settle();
+  assert.equal(member.node.role, "leader");
+});
+
 test("a log that has lost committed entries is refused", () => {
   assert.throws(
     () => new OneMember({ hardState: { term: 2, vote: SELF, commit: 5 }, entries: [ADD_SELF] }),

@@ -6,6 +6,9 @@
  *     3  `RawNode.persisted(ready)`
  *     4  `messagesAfterSync` leave
  *
+ * A snapshot in `messages` (kind SNAP) only says that the receiver is too far behind: the conductor puts the state as it
+ * is now in its place, for an older one may be of a configuration without the receiver, and reports what became of it.
+ *
  * `committedEntries` and `readStates` rest on nothing in the same Ready: they are on disk already and may be used at any
  * time. Several Readys may be out at once (a slow disk then holds back no heartbeat); steps 2 to 4 keep their order.
  */

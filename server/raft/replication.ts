@@ -145,7 +145,7 @@ export function sendAppend(raft: Raft, member: Progress, sendIfEmpty: boolean): 
 function sendSnapshot(raft: Raft, member: Progress): boolean {
   // A snapshot is dear: not to somebody who may be gone.
   if (!member.recentActive) return false;
-  const snapshot = raft.log.unstable.snapshot ?? raft.log.storage.snapshot;
+  const { snapshot } = raft.log.storage;
   const index = snapshot.metadata?.index ?? 0;
   assert(index >= raft.log.firstIndex() - 1, "a snapshot stands behind what is compacted");
   const message = newMessage(MessageType.SNAP, member.id);
