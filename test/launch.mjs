@@ -10,9 +10,22 @@ import { install, packageFile, prepare, root } from "../server/cli/launch/prepar
 
 const [part = "test", ...options] = process.argv.slice(2);
 
-if (part === "check") check();
-else if (part === "bench") await runBuilt("bench/run", options);
-else await runBuilt("run", [part, ...options]);
+switch (part) {
+  case "check":
+    check();
+    break;
+  case "bench":
+  case "etcd-common":
+    await runBuilt(`${part}/run`, options);
+    break;
+  case "kubernetes": {
+    const [subject = "store", ...variants] = options;
+    await runBuilt(`kubernetes/${subject}`, variants);
+    break;
+  }
+  default:
+    await runBuilt("run", [part, ...options]);
+}
 
 /** Format and lint, then types. Both are always run: one look shows all there is to mend. */
 function check() {
