@@ -487,6 +487,33 @@ test("catchUp reads about its budget and says whether there is more", () => {
   assert.equal(history.revisionsRead, 1_000);
 });
 
+test("onBehind is called when catchUp has work where it had none: a late start, a drained stream, a jump", () => {
+  const history = new HistoryDouble();
+  let called = 0;
+  const hub = new WatchHub(history, { maxResponseBytes: 1_000, onBehind: () => called++ });
+  const stream = hub.openStream({ onWritable: () => {} });
+  publishMany(history, hub, "a", 500);
+  stream.create(watchOf("a", { startRevision: 2 }));
+  stream.create(watchOf("a", { startRevision: 3 }));
+  assert.equal(called, 1);
+  assert.equal(hub.catchUp(10), true); // who gets true knows
+  stream.create(watchOf("a", { startRevision: 4 }));
+  assert.equal(called, 1);
+  while (hub.catchUp(1_000));
+  drain(stream);
+  while (hub.catchUp(1_000));
+  assert.deepEqual([called, hub.behind], [1, false]);
+  publishMany(history, hub, "a", 100); // three watches: the stream is full
+  assert.deepEqual([called, hub.stats().slowWatchers > 0], [1, true]);
+  drain(stream);
+  assert.equal(called, 2);
+  settle(hub, stream);
+  history.write({ put: "a", value: "jumped" });
+  hub.restored();
+  assert.equal(called, 3);
+  assert.equal(hub.catchUp(1_000), false);
+});
+
 // --- progress ---
 
 test("progress on demand: one notice with id -1 and the current revision, behind what waits (etcd #15220)", () => {

@@ -64,6 +64,8 @@ export class WatchHub {
   readonly #history: WatchHistory;
   readonly #maxResponseBytes: number;
   readonly #onBehind: () => void;
+  /** `onBehind` was called, and `catchUp` has not said since that nothing is left. */
+  #behindKnown = false;
   readonly #streams = new Set<WatchStream>();
   readonly #synced = new WatcherGroup();
   /** In the order of their turns. */
@@ -82,9 +84,9 @@ export class WatchHub {
 
   /**
    * `maxResponseBytes`: from this size on a response is cut for watchers that asked for fragments (etcd:
-   * max-request-bytes + 512 KiB). `onBehind`: a watcher has fallen behind where none was, so `catchUp` has something to
-   * do; it may be called from within the work of the hub and only notes that. `history` is restored already, else
-   * `restored` is called when it is.
+   * max-request-bytes + 512 KiB). `onBehind`: a watcher has fallen behind, so `catchUp` has something to do; called
+   * once until that answers false, maybe from within the work of the hub, and so only to note it. `history` is restored
+   * already, else `restored` is called when it is.
    */
   constructor(history: WatchHistory, options: { readonly maxResponseBytes: number; readonly onBehind?: () => void }) {
     this.#history = history;
@@ -150,13 +152,15 @@ export class WatchHub {
 
   /**
    * Reads history for those behind, about `budget` revisions of it. True: there is more to do now. Called on a tick
-   * (etcd: 100 ms) and whenever `behind` and there is time.
+   * (etcd: 100 ms), or soon after `onBehind`.
    */
   catchUp(budget: number): boolean {
+    this.#behindKnown = true;
     let left = budget;
     while (left > 0 && this.#behind.size > 0) left -= this.#catchUpSlice(Math.min(left, CATCH_UP_REVISIONS));
     this.#callWoken();
-    return this.#behind.size > 0;
+    this.#behindKnown = this.#behind.size > 0;
+    return this.#behindKnown;
   }
 
   /**
@@ -351,8 +355,10 @@ export class WatchHub {
   }
 
   #queue(watcher: Watcher): void {
-    if (this.#behind.size === 0) this.#onBehind();
     this.#behind.add(watcher);
+    if (this.#behindKnown) return;
+    this.#behindKnown = true;
+    this.#onBehind();
   }
 
   /** Its stream has no room: it waits there until it has. */
