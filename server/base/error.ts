@@ -79,7 +79,8 @@ export type ErrorCode =
   | "DeadlineExceeded"
   | "Unimplemented"
   | "MalformedRequest"
-  | "UnknownMethod";
+  | "UnknownMethod"
+  | "UnknownHealthService";
 
 /** A refusal that goes back to the client. `detail` replaces the table's text where a code has no fixed one. */
 export class EtcdError extends Error {

@@ -1,0 +1,68 @@
+/** KV: refuse what needs no state, ask the member, fill in the header. */
+import type {
+  CompactionRequest,
+  CompactionResponse,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  RangeStreamResponse,
+  TxnRequest,
+  TxnResponse,
+} from "../proto/etcdserverpb.ts";
+import type { Call, Outlet } from "./call.ts";
+import { withHeader } from "./header.ts";
+import type { MemberApi } from "./member-api.ts";
+import { RangeStream } from "./range-stream.ts";
+import { checkDeleteRange, checkPut, checkRange, checkRangeStream, checkTxn } from "./validate.ts";
+
+export interface KvOptions {
+  /** `--max-txn-ops`. */
+  readonly maxTxnOperations: number;
+  /** `--max-request-bytes`: what a chunk of a range stream aims at. */
+  readonly maxRequestBytes: number;
+}
+
+export class Kv {
+  readonly #member: MemberApi;
+  readonly #options: KvOptions;
+
+  constructor(member: MemberApi, options: KvOptions) {
+    this.#member = member;
+    this.#options = options;
+  }
+
+  range(request: RangeRequest, call: Call): RangeResponse | Promise<RangeResponse> {
+    checkRange(request);
+    const answer = this.#member.range(request, call);
+    // Most serializable reads are answered at once: a turn of the promise queue would be for nothing.
+    if (!(answer instanceof Promise)) return withHeader(answer, this.#member);
+    return answer.then((response) => withHeader(response, this.#member));
+  }
+
+  rangeStream(request: RangeRequest, call: Call, outlet: Outlet<RangeStreamResponse>): void {
+    checkRangeStream(request);
+    new RangeStream(this.#member, request, call, outlet, this.#options.maxRequestBytes).start();
+  }
+
+  async put(request: PutRequest, call: Call): Promise<PutResponse> {
+    checkPut(request);
+    return withHeader(await this.#member.put(request, call), this.#member);
+  }
+
+  async deleteRange(request: DeleteRangeRequest, call: Call): Promise<DeleteRangeResponse> {
+    checkDeleteRange(request);
+    return withHeader(await this.#member.deleteRange(request, call), this.#member);
+  }
+
+  async txn(request: TxnRequest, call: Call): Promise<TxnResponse> {
+    checkTxn(request, this.#options.maxTxnOperations);
+    return withHeader(await this.#member.txn(request, call), this.#member);
+  }
+
+  async compact(request: CompactionRequest, call: Call): Promise<CompactionResponse> {
+    return withHeader(await this.#member.compact(request, call), this.#member);
+  }
+}

@@ -1,0 +1,107 @@
+/** Lease: grants and revokes go through the log; renewals and questions are answered by the leader's lessor. */
+import { fromByteString } from "../base/bytes.ts";
+import { EtcdError } from "../base/error.ts";
+import {
+  type LeaseGrantRequest,
+  type LeaseGrantResponse,
+  type LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
+  type LeaseLeasesRequest,
+  LeaseLeasesResponse,
+  type LeaseRevokeRequest,
+  type LeaseRevokeResponse,
+  type LeaseTimeToLiveRequest,
+  LeaseTimeToLiveResponse,
+} from "../proto/etcdserverpb.ts";
+import type { Call, Inlet, Outlet } from "./call.ts";
+import { headerAt, withHeader } from "./header.ts";
+import type { MemberApi } from "./member-api.ts";
+
+/** The TTL that says "no such lease" where it is not an error to ask for one. */
+const GONE_TTL = -1;
+
+export class Lease {
+  readonly #member: MemberApi;
+
+  constructor(member: MemberApi) {
+    this.#member = member;
+  }
+
+  async leaseGrant(request: LeaseGrantRequest, call: Call): Promise<LeaseGrantResponse> {
+    return withHeader(await this.#member.leaseGrant(request, call), this.#member);
+  }
+
+  async leaseRevoke(request: LeaseRevokeRequest, call: Call): Promise<LeaseRevokeResponse> {
+    return withHeader(await this.#member.leaseRevoke(request, call), this.#member);
+  }
+
+  leaseKeepAlive(call: Call, outlet: Outlet<LeaseKeepAliveResponse>): Inlet<LeaseKeepAliveRequest> {
+    return new KeepAlive(this.#member, call, outlet);
+  }
+
+  leaseTimeToLive(request: LeaseTimeToLiveRequest): LeaseTimeToLiveResponse {
+    const { lessor } = this.#member;
+    const lease = lessor.lookup(request.id);
+    const response = LeaseTimeToLiveResponse.create({ id: request.id, ttl: GONE_TTL });
+    if (lease !== undefined) {
+      response.ttl = this.#member.leaseRemainingSeconds(request.id);
+      response.grantedTtl = lease.ttlSeconds;
+      if (request.keys) response.keys = lessor.keysOf(request.id).map(fromByteString);
+    }
+    return withHeader(response, this.#member);
+  }
+
+  leaseLeases(_request: LeaseLeasesRequest): LeaseLeasesResponse {
+    const leases = this.#member.lessor.leases().map(({ id }) => ({ id }));
+    return withHeader(LeaseLeasesResponse.create({ leases }), this.#member);
+  }
+}
+
+/** Renews one lease after the other, in the order in which the client asks. */
+class KeepAlive implements Inlet<LeaseKeepAliveRequest> {
+  readonly #member: MemberApi;
+  readonly #call: Call;
+  readonly #outlet: Outlet<LeaseKeepAliveResponse>;
+  #drained: (() => void) | undefined;
+
+  constructor(member: MemberApi, call: Call, outlet: Outlet<LeaseKeepAliveResponse>) {
+    this.#member = member;
+    this.#call = call;
+    this.#outlet = outlet;
+    outlet.onDrain(() => this.#letOn());
+  }
+
+  async message({ id }: LeaseKeepAliveRequest): Promise<void> {
+    // Before the renewal: its revision must not be newer than the moment at which the lease was known to live.
+    const header = headerAt(this.#member, 0);
+    const ttl = await this.#renew(id);
+    if (this.#outlet.write(LeaseKeepAliveResponse.create({ header, id, ttl }))) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  halfClose(): void {
+    this.#outlet.end();
+  }
+
+  canceled(): void {
+    this.#letOn();
+  }
+
+  /** Seconds; 0 for a lease that is gone, which is no error here. */
+  async #renew(id: bigint): Promise<number> {
+    try {
+      return await this.#member.leaseRenew(id, this.#call);
+    } catch (error) {
+      if (error instanceof EtcdError && error.code === "LeaseNotFound") return 0;
+      throw error;
+    }
+  }
+
+  #letOn(): void {
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+}
