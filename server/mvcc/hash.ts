@@ -87,6 +87,10 @@ export class KeyspaceHasher {
 export function hashKv(space: Keyspace, revision: number): HashSteps {
   const cached = space.compactionHashes.find(revision);
   if (cached === undefined) checkRevision(space, revision);
+  // Before every revision there is nothing: etcd answers the hash of no records.
+  if (revision < 0) {
+    return finished({ hash: SEED, compactRevision: space.compactRevision, hashRevision: revision });
+  }
   return cached === undefined ? hashSteps(space, revision === 0 ? space.currentRevision : revision) : finished(cached);
 }
 

@@ -92,6 +92,8 @@ export function directedRequests(): Request[] {
     { method: "leaseRevoke", message: LeaseRevokeRequest.create({ id: 901n }) },
     { method: "leaseRevoke", message: LeaseRevokeRequest.create({ id: 901n }) },
     { method: "leaseRevoke", message: LeaseRevokeRequest.create({ id: 0n }) },
+    { method: "leaseRevoke", message: LeaseRevokeRequest.create({ id: 902n }) },
+    { method: "leaseRevoke", message: LeaseRevokeRequest.create({ id: 903n }) },
     {
       method: "range",
       message: RangeRequest.create({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), keysOnly: true }),

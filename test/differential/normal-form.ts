@@ -46,8 +46,8 @@ function ordered(request: Request, message: object): object {
     case "txn":
       return orderedTxn(request.message, message as TxnResponse);
     case "leaseTimeToLive": {
-      const { ttl, ...rest } = message as { ttl: number };
-      return { ...rest, ttl: ttl > 0 ? "some" : ttl };
+      const { ttl, keys, ...rest } = message as { ttl: number; keys: Uint8Array[] };
+      return { ...rest, ttl: ttl > 0 ? "some" : ttl, keys: [...keys].sort(compareBytes) };
     }
     case "leaseLeases": {
       const { leases, ...rest } = message as { leases: { id: bigint }[] };
@@ -80,7 +80,7 @@ function orderedRange(request: RangeRequest, response: RangeResponse): object {
     const group = sortedBy(request.sortTarget, kv);
     groups.set(group, [...(groups.get(group) ?? []), bytes]);
   }
-  const kvs = [...groups].flatMap(([group, members]) =>
+  const kvs = [...groups].flatMap(([group, members]): (Uint8Array | string)[] =>
     response.more && group === last ? members.map(() => `sorted by ${group}`) : members.sort(compareBytes),
   );
   return { ...response, kvs };

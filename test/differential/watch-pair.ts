@@ -1,7 +1,8 @@
 /** The same watch stream on both servers, and what each watcher of it has seen. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BidiCall } from "../../server/client/client.ts";
-import { WatchCreateRequest, WatchRequest, type WatchResponse } from "../../server/proto/etcdserverpb.ts";
+import type { BidiStream } from "../../server/client/streams.ts";
+import { WatchCreateRequest, type WatchRequest, type WatchResponse } from "../../server/proto/etcdserverpb.ts";
+import { SERVICES } from "../../server/proto/services.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 const PROGRESS_RETRY_MS = 30;
@@ -9,33 +10,47 @@ const PATIENCE_MS = 20_000;
 
 /** One side of the pair. */
 class WatchSide {
-  readonly #call: BidiCall<WatchRequest, WatchResponse>;
+  readonly #stream: BidiStream<WatchRequest, WatchResponse>;
   /** By watcher: what it was told, events one by one. */
   readonly seen = new Map<number, string[]>();
+  /** Watchers that a compaction has ended. */
+  readonly #compacted = new Set<number>();
   #progressRevision = 0;
+  #creates = 0;
+  #answeredCreates = 0;
 
   constructor(endpoint: Endpoint) {
-    this.#call = endpoint.client.bidi<WatchRequest, WatchResponse>("etcdserverpb.Watch", "Watch");
-    this.#call.onMessage((response) => this.#note(response));
+    this.#stream = endpoint.client.bidi(SERVICES.watch.methods.watch);
+    void this.#read();
   }
 
-  send(request: WatchRequest): void {
-    this.#call.write(request);
+  send(requestUnion: WatchRequest["requestUnion"]): void {
+    if (requestUnion?.kind === "create") this.#creates++;
+    this.#stream.send({ requestUnion });
   }
 
   /** Resolves when everything up to `revision` has reached every watcher of the stream. */
   async level(revision: number): Promise<void> {
     const deadline = Date.now() + PATIENCE_MS;
-    while (this.#progressRevision < revision) {
+    this.#progressRevision = 0;
+    while (this.#progressRevision < revision || this.#answeredCreates < this.#creates) {
       if (Date.now() > deadline)
         throw new Error(`no progress up to revision ${revision}; at ${this.#progressRevision}`);
-      this.send(WatchRequest.create({ requestUnion: { kind: "progress", value: {} } }));
+      this.send({ kind: "progress", value: {} });
       await sleep(PROGRESS_RETRY_MS);
     }
   }
 
   close(): void {
-    this.#call.cancel();
+    this.#stream.cancel();
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const response = await this.#stream.next();
+      if (response === undefined) return;
+      this.#note(response);
+    }
   }
 
   #note(response: WatchResponse): void {
@@ -43,6 +58,16 @@ class WatchSide {
     if (progress) {
       this.#progressRevision = Math.max(this.#progressRevision, response.header?.revision ?? 0);
       return;
+    }
+    if (response.created) {
+      this.#answeredCreates++;
+      this.#compacted.delete(response.watchId);
+    }
+    if (this.#compacted.has(response.watchId)) return; // the answer to our own cancel, which only etcd gives
+    if (response.compactRevision !== 0) {
+      // etcd keeps such a watcher on the stream until it is canceled, and gives no progress while it is there.
+      this.#compacted.add(response.watchId);
+      this.send({ kind: "cancel", value: { watchId: response.watchId } });
     }
     const seen = this.seen.get(response.watchId) ?? [];
     this.seen.set(response.watchId, seen);
@@ -72,12 +97,11 @@ export class WatchPair {
 
   create(value: WatchCreateRequest): void {
     this.#created++;
-    for (const side of this.#sides) side.send(WatchRequest.create({ requestUnion: { kind: "create", value } }));
+    for (const side of this.#sides) side.send({ kind: "create", value });
   }
 
   cancel(watchId: number): void {
-    for (const side of this.#sides)
-      side.send(WatchRequest.create({ requestUnion: { kind: "cancel", value: { watchId } } }));
+    for (const side of this.#sides) side.send({ kind: "cancel", value: { watchId } });
   }
 
   /** Waits until both have told everything up to `revision`; the first difference as text, undefined when there is none. */

@@ -66,7 +66,7 @@ for (const { what, path, call, errno, says } of CASES) {
       flags: ["--backend-batch-interval=20ms"],
     });
     const history = new History();
-    const workload = new Workload({ address: server.endpoint, writers: 8 });
+    const workload = new Workload({ url: server.url, writers: 8 });
     try {
       const exited = server.spawn();
       while (!server.log.includes("ready to serve client requests")) await sleep(20);
@@ -81,7 +81,7 @@ for (const { what, path, call, errno, says } of CASES) {
       assert.ok(workload.acknowledged.length > 50, "the load was real");
       rmSync(trigger);
       await server.launch();
-      await history.judge(server.endpoint, workload);
+      await history.judge(server.url, workload);
       t.diagnostic(`${workload.acknowledged.length} puts acknowledged, ${history.judged} found in their place`);
       assert.equal(history.judged, workload.acknowledged.length);
     } finally {

@@ -42,8 +42,8 @@ test(`the same ${REQUESTS} random requests get the same answers from etcd and fr
     ServerProcess.start(),
     ServerProcess.start({ command: [etcd], flags: ["--log-level=info"] }),
   ]);
-  const ours = new Endpoint("ours", us.endpoint);
-  const theirs = new Endpoint("etcd", them.endpoint);
+  const ours = new Endpoint("ours", us.url);
+  const theirs = new Endpoint("etcd", them.url);
   const run = new Run(ours, theirs, new Generator(SEED));
   try {
     for (const request of directedRequests()) await run.compare(request);

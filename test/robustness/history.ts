@@ -6,16 +6,9 @@
 import { utf8Text } from "../../server/base/bytes.ts";
 import { connect } from "../../server/client/client.ts";
 import { Store } from "../../server/mvcc/store.ts";
-import {
-  HashKVRequest,
-  type HashKVResponse,
-  RangeRequest,
-  type RangeResponse,
-  WatchCreateRequest,
-  WatchRequest,
-  type WatchResponse,
-} from "../../server/proto/etcdserverpb.ts";
+import { WatchCreateRequest } from "../../server/proto/etcdserverpb.ts";
 import { Event, EventType } from "../../server/proto/mvccpb.ts";
+import { SERVICES } from "../../server/proto/services.ts";
 import { MemoryBackend } from "../simulation/world/backend.ts";
 import type { Workload } from "./workload.ts";
 
@@ -36,19 +29,18 @@ export class History {
   }
 
   /** Reads on from where the last call ended. Throws an Error that says what was lost, invented or changed. */
-  async judge(address: string, workload: Workload): Promise<void> {
-    const client = connect(address);
+  async judge(url: string, workload: Workload): Promise<void> {
+    const client = connect(url);
     try {
-      const range = await client.collect("etcdserverpb.KV", "Range", RangeRequest.create({ key: Uint8Array.of(0) }));
-      if (range.code !== 0) throw new Error(`the server does not answer: ${range.text}`);
-      const current = (range.messages[0] as RangeResponse).header?.revision ?? 0;
+      const { header } = await client.unary(SERVICES.kv.methods.range, { key: Uint8Array.of(0) });
+      const current = header?.revision ?? 0;
       const highest = workload.acknowledged.reduce((highest, { revision }) => Math.max(highest, revision), 0);
       if (current < highest)
         throw new Error(`revision ${highest} was acknowledged, but the store stands at ${current}`);
-      const events = current > this.#revision ? await readEvents(address, this.#revision + 1, current) : [];
+      const events = current > this.#revision ? await readEvents(url, this.#revision + 1, current) : [];
       this.#check(events, workload);
       for (const event of events) this.#apply(event);
-      await this.#compareHash(address, current);
+      await this.#compareHash(url, current);
     } finally {
       client.close();
     }
@@ -87,11 +79,10 @@ export class History {
     this.#revision = write.end().revision;
   }
 
-  async #compareHash(address: string, revision: number): Promise<void> {
-    const client = connect(address);
-    const answer = await client.collect("etcdserverpb.Maintenance", "HashKV", HashKVRequest.create({ revision }));
+  async #compareHash(url: string, revision: number): Promise<void> {
+    const client = connect(url);
+    const { hash: theirs } = await client.unary(SERVICES.maintenance.methods.hashKv, { revision });
     client.close();
-    const theirs = (answer.messages[0] as HashKVResponse | undefined)?.hash;
     const steps = this.#replay.hashKv(revision);
     let step = steps.next();
     while (step.done !== true) step = steps.next();
@@ -100,26 +91,23 @@ export class History {
   }
 }
 
-function readEvents(address: string, from: number, to: number): Promise<Event[]> {
-  return new Promise((resolve, reject) => {
-    const client = connect(address);
-    const call = client.bidi<WatchRequest, WatchResponse>("etcdserverpb.Watch", "Watch");
-    const events: Event[] = [];
-    const finish = (error?: Error) => {
-      clearTimeout(timer);
-      call.cancel();
-      client.close();
-      if (error === undefined) resolve(events);
-      else reject(error);
-    };
-    const timer = setTimeout(() => finish(new Error(`the history from ${from} to ${to} did not come`)), PATIENCE_MS);
-    call.onMessage((response) => {
-      if (response.canceled)
-        return finish(new Error(`the watch of the history was canceled: ${response.cancelReason}`));
+async function readEvents(url: string, from: number, to: number): Promise<Event[]> {
+  const client = connect(url);
+  const stream = client.bidi(SERVICES.watch.methods.watch, { timeoutMs: PATIENCE_MS });
+  const value = WatchCreateRequest.create({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), startRevision: from });
+  stream.send({ requestUnion: { kind: "create", value } });
+  const events: Event[] = [];
+  try {
+    while ((events.at(-1)?.kv?.modRevision ?? 0) < to) {
+      const response = await stream.next();
+      if (response === undefined)
+        throw new Error(`the history from ${from} to ${to} ends at ${events.at(-1)?.kv?.modRevision}`);
+      if (response.canceled) throw new Error(`the watch of the history was canceled: ${response.cancelReason}`);
       for (const bytes of response.events) events.push(Event.decode(bytes));
-      if ((events.at(-1)?.kv?.modRevision ?? 0) >= to) finish();
-    });
-    const value = WatchCreateRequest.create({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), startRevision: from });
-    call.write(WatchRequest.create({ requestUnion: { kind: "create", value } }));
-  });
+    }
+    return events;
+  } finally {
+    stream.cancel();
+    client.close();
+  }
 }

@@ -24,12 +24,12 @@ export async function killCycles(options: {
     ...(options.flags === undefined ? {} : { flags: options.flags }),
   });
   const history = new History();
-  const workload = new Workload({ address: server.endpoint, writers: 16 });
+  const workload = new Workload({ url: server.url, writers: 16 });
   let acknowledged = 0;
   try {
     for (let cycle = 0; cycle < options.cycles; cycle++) {
       await server.launch();
-      await history.judge(server.endpoint, workload);
+      await history.judge(server.url, workload);
       workload.forget();
       workload.start();
       await sleep(50 + random.below(300));
@@ -38,7 +38,7 @@ export async function killCycles(options: {
       acknowledged += workload.acknowledged.length;
     }
     await server.launch();
-    await history.judge(server.endpoint, workload);
+    await history.judge(server.url, workload);
   } catch (error) {
     throw new Error(`after ${acknowledged} acknowledged puts: ${(error as Error).message}\n${server.log.slice(-2000)}`);
   } finally {

@@ -3,8 +3,8 @@
  * never came may or may not have happened, and is kept as that.
  */
 import { utf8Bytes } from "../../server/base/bytes.ts";
-import { connect, type EtcdClient } from "../../server/client/client.ts";
-import { PutRequest, type PutResponse } from "../../server/proto/etcdserverpb.ts";
+import { type Client, connect } from "../../server/client/client.ts";
+import { SERVICES } from "../../server/proto/services.ts";
 
 export interface Acknowledged {
   readonly key: string;
@@ -15,28 +15,28 @@ export interface Acknowledged {
 const KEYS_PER_WRITER = 20;
 
 export class Workload {
-  readonly #address: string;
+  readonly #url: string;
   readonly #writers: number;
   readonly #valueBytes: number;
   #running = false;
   #next = 0;
   #loops: Promise<void>[] = [];
-  #client: EtcdClient | undefined;
+  #client: Client | undefined;
   /** In the order in which the answers came. */
   readonly acknowledged: Acknowledged[] = [];
   /** Values sent whose answer never came. */
   readonly unknown = new Set<string>();
 
-  constructor(options: { address: string; writers: number; valueBytes?: number }) {
-    this.#address = options.address;
+  constructor(options: { url: string; writers: number; valueBytes?: number }) {
+    this.#url = options.url;
     this.#writers = options.writers;
     this.#valueBytes = options.valueBytes ?? 64;
   }
 
   start(): void {
     this.#running = true;
-    this.#client = connect(this.#address);
-    this.#loops = Array.from({ length: this.#writers }, (_, writer) => this.#write(writer, this.#client as EtcdClient));
+    this.#client = connect(this.#url);
+    this.#loops = Array.from({ length: this.#writers }, (_, writer) => this.#write(writer, this.#client as Client));
   }
 
   /** Forgets what has been judged. */
@@ -52,15 +52,13 @@ export class Workload {
     await Promise.all(this.#loops);
   }
 
-  async #write(writer: number, client: EtcdClient): Promise<void> {
+  async #write(writer: number, client: Client): Promise<void> {
     for (let at = 0; this.#running; at++) {
       const key = `writer/${writer}/${at % KEYS_PER_WRITER}`;
       const value = `${this.#next++}`.padEnd(this.#valueBytes, ".");
-      const message = PutRequest.create({ key: utf8Bytes(key), value: utf8Bytes(value) });
-      const answer = await client.collect("etcdserverpb.KV", "Put", message);
-      if (answer.code === 0) {
-        const revision = (answer.messages[0] as PutResponse).header?.revision ?? 0;
-        this.acknowledged.push({ key, value, revision });
+      const { response } = await client.call(SERVICES.kv.methods.put, { key: utf8Bytes(key), value: utf8Bytes(value) });
+      if (response !== undefined) {
+        this.acknowledged.push({ key, value, revision: response.header?.revision ?? 0 });
       } else {
         this.unknown.add(value);
         return; // the server is gone; the next cycle begins anew
