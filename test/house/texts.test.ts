@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { test } from "node:test";
+import { KVORUM_VERSION } from "../../server/config/version.ts";
 import { projectFolder } from "../support/project.ts";
 import { PACKAGES } from "./rooms.ts";
 import { pathsBelow, readText } from "./tree.ts";
@@ -86,7 +87,8 @@ test("decisions are numbered without a gap and say what was faced, chosen, left 
 });
 
 test("package.json pins what the server ships, names nothing unused, and its scripts start files that are there", () => {
-  const { dependencies, devDependencies, scripts, license } = JSON.parse(readText("package.json"));
+  const { version, dependencies, devDependencies, scripts, license } = JSON.parse(readText("package.json"));
+  assert.equal(version, KVORUM_VERSION);
   for (const [name, version] of Object.entries<string>(dependencies)) {
     assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned`);
     assert.ok(
