@@ -1,3 +1,4 @@
+/** The disk contract, on the real disk and on the simulated one. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
