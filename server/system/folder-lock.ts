@@ -11,7 +11,8 @@
  *
  * A pid in a file could do neither: in a container pids are numbered anew, and an old number is soon somebody else's.
  * Where the file system takes no socket the abstract one stands alone; where there is neither, a file with the pid.
- * (Machines that share a folder over a network are not kept apart by this; etcd's data must not lie there either.)
+ * Another user of the machine could take the abstract name first and so keep us from starting; it could as well take our
+ * ports. (Machines that share a folder over a network are not kept apart by this; etcd's data must not lie there either.)
  */
 import {
   closeSync,
@@ -51,7 +52,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     if (parts.length === 0) parts.push(lockByPid(folder));
   } catch (error) {
     for (const part of parts) part.release();
-    throw error;
+    throw error instanceof WorldError ? error : new WorldError(`lock the data directory "${folder}"`, error);
   }
   return { release: () => parts.splice(0).forEach((part) => void part.release()) };
 }
@@ -139,7 +140,7 @@ function listen(name: string): Promise<Server | "taken" | "unsupported"> {
   return new Promise((resolve) => {
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
-      socket.end(`process ${process.pid}`);
+      socket.end(`process ${process.pid}`, () => socket.destroy());
     });
     server.unref();
     server.once("error", (error: NodeJS.ErrnoException) => {
