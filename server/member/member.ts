@@ -62,6 +62,7 @@ import type { MemberOptions, MemberPorts } from "./options.ts";
 import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
 import { LogSnapshots } from "./snapshots.ts";
+import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
 import { responseOf, Waiters } from "./waiters.ts";
 import { WatchPump } from "./watch-pump.ts";
@@ -105,6 +106,7 @@ export class Member {
   readonly #duties: LeaderDuties;
   readonly #snapshots: LogSnapshots;
   readonly #watchPump: WatchPump;
+  readonly #spare: SpareKeeper;
   /** The last entry whose effect the state holds. */
   #consistent: { index: number; term: number };
   #leaderId = 0n;
@@ -184,6 +186,7 @@ export class Member {
       count: options.snapshotCount,
       catchupEntries: options.snapshotCatchupEntries,
     });
+    this.#spare = new SpareKeeper({ wal: this.#wal, clock, logger });
     this.#barrier = new ReadBarrier({
       clock,
       metrics,
@@ -279,6 +282,7 @@ export class Member {
     this.#duties.stop();
     this.#autoCompactor?.stop();
     this.#watchPump.stop();
+    this.#spare.stop();
     this.#compactor.stop();
     this.#loop.stop();
     this.#waiters.failAll("Stopped");
@@ -371,19 +375,25 @@ export class Member {
     return this.#propose({ kind: "leaseRevoke", value: request }, patience) as Promise<LeaseRevokeResponse>;
   }
 
-  /** The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; one that has expired is not revived. */
+  /**
+   * The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; a lease whose time is up is not
+   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads.
+   */
   async leaseRenew(id: bigint): Promise<number> {
-    const now = this.#ports.clock.monotonicMs();
-    if (!this.lessor.isPrimary) throw new EtcdError("NotPrimaryLessor");
-    if (this.lessor.lookup(id) !== undefined && this.lessor.isExpired(id, now)) {
-      await this.#propose({ kind: "leaseRevoke", value: { id } }).catch((error: unknown) => {
-        if (!(error instanceof EtcdError && error.code === "LeaseNotFound")) throw error;
-      });
-      throw new EtcdError("LeaseNotFound");
+    const lease = this.lessor.lookup(id);
+    if (lease !== undefined && lease.remainingTtlSeconds > 0) await this.#forgetCheckpoint(id);
+    const ttlSeconds = this.lessor.renew(id, this.#ports.clock.monotonicMs());
+    if (ttlSeconds > 0) {
+      this.#ports.metrics.leaseRenewed();
+      return ttlSeconds;
     }
-    const ttlSeconds = this.lessor.renew(id, now);
-    this.#ports.metrics.leaseRenewed();
-    return ttlSeconds;
+    await this.#until(() => this.lessor.lookup(id) === undefined || !this.lessor.isPrimary);
+    throw new EtcdError(this.lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
+  }
+
+  /** A renewed lease has its full time again, for the leaders to come as well. */
+  async #forgetCheckpoint(id: bigint): Promise<void> {
+    await this.#propose({ kind: "leaseCheckpoint", value: { checkpoints: [{ id, remainingTtl: 0 }] } });
   }
 
   /** Whole seconds that a lease still has; may be negative while its end is under way. */
@@ -561,7 +571,7 @@ export class Member {
     if (tight !== this.#heapTight) this.#noteHeap(tight);
     const expired = this.#waiters.expire(this.#ports.clock.monotonicMs());
     for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
-    this.#wal.prepareSpare();
+    this.#spare.tick();
     if (this.#raft.hasReady()) this.#loop.schedule();
   }
 
