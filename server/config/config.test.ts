@@ -77,6 +77,14 @@ test("zero means the default where etcd says so", () => {
   assert.equal(config.backendBatchLimit, 10_000);
   assert.equal(config.snapshotCount, 10_000);
   assert.equal(config.compactionBatchLimit, 1000);
+  const more = serve(
+    "--snapshot-catchup-entries=0",
+    "--compaction-sleep-interval=0",
+    "--watch-progress-notify-interval=0",
+  ).config;
+  assert.equal(more.snapshotCatchupEntries, 5000);
+  assert.equal(more.compactionSleepMs, 10);
+  assert.equal(more.watchProgressNotifyMs, 600_000);
   assert.equal(serve("--quota-backend-bytes=-1").config.quotaBytes, undefined);
   assert.equal(serve("--grpc-keepalive-interval=0s").config.grpcKeepalive.intervalMs, Number.POSITIVE_INFINITY);
 });
@@ -222,6 +230,7 @@ test("settings that do not go together are refused with the flag, the value and 
       ["--feature-gates=LeaseCheckpointPersist=true"],
       /requires enabling feature gate LeaseCheckpoint: --feature-gates=/,
     ],
+    [["--auth-token=bad"], /auth: invalid auth options: --auth-token "bad" is not simple or jwt,OPTIONS/],
     [["--discovery-fallback=proxy"], /v2 proxy is deprecated/],
     [["--compact-hash-check-time=0s"], /--compact-hash-check-time must be >0/],
     [["--corrupt-check-time=-1s"], /--corrupt-check-time must not be below 0/],
@@ -289,6 +298,9 @@ test("values that work and are unwise are warned of", () => {
   assert.deepEqual(messages(), []);
   assert.deepEqual(messages("--max-request-bytes=20000000"), ["exceeded recommended request limit"]);
   assert.deepEqual(messages("--quota-backend-bytes=99999999999"), ["quota exceeds the maximum value"]);
+  assert.deepEqual(messages("--watch-progress-notify-interval=1ms"), [
+    "adjusting watch progress notify interval to minimum period",
+  ]);
   assert.match(messages("--unsafe-no-fsync")[0] as string, /loses acknowledged writes/);
   assert.match(messages("--feature-gates=LeaseCheckpoint=true")[0] as string, /LeaseCheckpointPersist/);
   assert.deepEqual(messages("--cert-file=x", "--key-file=y", "--client-cert-auth"), [

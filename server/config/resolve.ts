@@ -10,7 +10,12 @@ const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 const DEFAULT_BATCH_MS = 100;
 const DEFAULT_BATCH_LIMIT = 10_000;
 const DEFAULT_SNAPSHOT_COUNT = 10_000;
+const DEFAULT_CATCHUP_ENTRIES = 5000;
 const DEFAULT_COMPACTION_BATCH = 1000;
+const DEFAULT_COMPACTION_SLEEP_MS = 10;
+const DEFAULT_PROGRESS_NOTIFY_MS = 600_000;
+/** More often than this etcd does not notify, whatever it is told. */
+const MIN_PROGRESS_NOTIFY_MS = 100;
 
 /**
  * The configuration of `settings`. Throws `ConfigError` where a value cannot be one; whether the values go together is
@@ -25,7 +30,7 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     dataDir: settings.get("data-dir") || `${name}.etcd`,
     walDir: settings.get("wal-dir") || undefined,
     snapshotCount: settings.get("snapshot-count") || DEFAULT_SNAPSHOT_COUNT,
-    snapshotCatchupEntries: settings.get("snapshot-catchup-entries"),
+    snapshotCatchupEntries: settings.get("snapshot-catchup-entries") || DEFAULT_CATCHUP_ENTRIES,
     heartbeatMs: settings.get("heartbeat-interval"),
     electionMs: settings.get("election-timeout"),
     initialElectionTickAdvance: settings.get("initial-election-tick-advance"),
@@ -54,8 +59,8 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     valueCacheBytes: settings.get("value-cache-bytes") || undefined,
     autoCompaction: autoCompaction(settings.get("auto-compaction-mode"), settings.get("auto-compaction-retention")),
     compactionBatchLimit: settings.get("compaction-batch-limit") || DEFAULT_COMPACTION_BATCH,
-    compactionSleepMs: settings.get("compaction-sleep-interval"),
-    watchProgressNotifyMs: settings.get("watch-progress-notify-interval"),
+    compactionSleepMs: settings.get("compaction-sleep-interval") || DEFAULT_COMPACTION_SLEEP_MS,
+    watchProgressNotifyMs: progressNotifyMs(settings.get("watch-progress-notify-interval")),
     warningApplyMs: settings.get("warning-apply-duration"),
     warningUnaryMs: settings.get("warning-unary-request-duration"),
     initialCluster: initialCluster(settings.get("initial-cluster"), name, advertisePeerUrls),
@@ -89,6 +94,11 @@ function advertisedClientUrls(settings: Settings, source: "flags" | "file"): rea
     );
   }
   return urlTexts(settings.get("advertise-client-urls"));
+}
+
+function progressNotifyMs(given: number): number {
+  if (given === 0) return DEFAULT_PROGRESS_NOTIFY_MS;
+  return given < 0 ? given : Math.max(given, MIN_PROGRESS_NOTIFY_MS); // what is below 0 is refused later
 }
 
 function quotaBytes(given: number): number | undefined {

@@ -1,5 +1,6 @@
 /** Whether the settings go together, rule by rule; and what a person should hear of them though they do. */
 import { unreachable } from "../base/assert.ts";
+import { formatDuration } from "../base/duration.ts";
 import type { Config } from "./config.ts";
 import { type FlagName, flagNamed } from "./flags.ts";
 import { ConfigError, type Notice, type Settings } from "./settings.ts";
@@ -126,6 +127,10 @@ function checkLimits(settings: Settings): void {
     notNegative(flag, settings.get(flag));
   }
   for (const flag of ["corrupt-check-time", "downgrade-check-time"] as const) notNegative(flag, settings.get(flag));
+  const token = settings.get("auth-token");
+  if (!/^(?:simple|jwt(?:,.*)?)$/s.test(token)) {
+    throw new ConfigError(1, `auth: invalid auth options: --auth-token "${token}" is not simple or jwt,OPTIONS`);
+  }
   if (settings.get("compact-hash-check-time") <= 0) throw new ConfigError(1, "--compact-hash-check-time must be >0");
   if (settings.get("max-request-bytes") === 0) throw new ConfigError(1, "--max-request-bytes must be >0");
   if (settings.get("max-concurrent-streams") === 0) throw new ConfigError(1, "--max-concurrent-streams must be >0");
@@ -220,6 +225,12 @@ function remarks(config: Config, settings: Settings): readonly Notice[] {
     warn("quota exceeds the maximum value", {
       "quota-size-bytes": config.quotaBytes,
       "quota-maximum-size-bytes": RECOMMENDED_QUOTA_BYTES,
+    });
+  }
+  const progressMs = settings.get("watch-progress-notify-interval");
+  if (progressMs > 0 && progressMs < config.watchProgressNotifyMs) {
+    warn("adjusting watch progress notify interval to minimum period", {
+      "min-watch-progress-notify-interval": formatDuration(config.watchProgressNotifyMs),
     });
   }
   if (config.unsafeNoFsync) warn("--unsafe-no-fsync is set: a power cut loses acknowledged writes");
