@@ -11,13 +11,18 @@ export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
 const ascii = new TextEncoder();
 
+/** Node's own, which takes any Uint8Array; `toString` would need a Buffer made first, for three times the time. */
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+};
+
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The byte string of `bytes`. */
 export function toByteString(bytes: Uint8Array): ByteString {
-  return asBuffer(bytes).toString("latin1");
+  return latin1Slice.call(bytes, 0, bytes.length);
 }
 
 /** The bytes of a byte string, in memory of their own. */
