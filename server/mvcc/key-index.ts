@@ -86,6 +86,7 @@ export class KeyIndex implements Version {
 
   /** Adds any version with a revision above all others. */
   append({ main, sub, created, version }: Version): void {
+    assert(!this.isEmpty, "a key of which nothing is left is no longer in the index");
     assert(main > this.#main || (main === this.#main && sub > this.#sub), "versions come in the order of revisions");
     this.#keepNewest();
     this.#main = main;

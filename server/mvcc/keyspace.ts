@@ -3,6 +3,7 @@ import type { ByteString } from "../base/bytes.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Compaction } from "./compaction.ts";
 import { CompactionHashes } from "./hash.ts";
+import { PageCounts } from "./page-counts.ts";
 import { Records } from "./records.ts";
 import { TreeIndex } from "./tree-index.ts";
 import { ValueCache } from "./value-cache.ts";
@@ -12,6 +13,7 @@ export class Keyspace {
   readonly records: Records;
   readonly index = new TreeIndex();
   readonly values: ValueCache;
+  readonly pageCounts = new PageCounts();
   readonly compactionHashes = new CompactionHashes();
   /** Of the last change; 1 in an empty store. */
   currentRevision = 1;
@@ -36,6 +38,7 @@ export class Keyspace {
   reset(): void {
     this.index.clear();
     this.values.clear();
+    this.pageCounts.clear();
     this.compactionHashes.clear();
     this.currentRevision = 1;
     this.compactRevision = -1;

@@ -1,10 +1,10 @@
 /** Ranges at a revision: from the index which versions, from memory or the records their values. */
-import { EMPTY_BYTES, fromByteString, toByteString } from "../base/bytes.ts";
+import { type ByteString, copyBytes, EMPTY_BYTES, fromByteString, toByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { encodeKeyValue } from "../proto/mvccpb.ts";
 import type { KeyIndex, Version } from "./key-index.ts";
 import type { Keyspace } from "./keyspace.ts";
-import { keyRange } from "./tree-index.ts";
+import { type KeyRange, keyRange } from "./tree-index.ts";
 
 export interface RangeOptions {
   /** Main revision to read at; 0 or less: the latest. */
@@ -40,25 +40,64 @@ export function readRange(
   const revision = options.revision <= 0 ? current : options.revision;
   if (revision > current) throw new EtcdError("FutureRevision");
   if (revision < space.compactRevision) throw new EtcdError("Compacted");
-  const kvs: Uint8Array[] = [];
-  let count = 0;
-  const wanted = options.countOnly ? 0 : options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
-  const visit = (name: string, entry: KeyIndex) => {
-    const version = entry.at(revision);
-    if (version === undefined) return true;
-    if (count < wanted)
-      kvs.push(options.keysOnly === true ? keyOnly(name, version) : readVersion(space, entry, version));
-    count++;
-    return true;
-  };
+  const found = new Collector(space, revision, options);
   if (rangeEnd.length === 0) {
     const name = toByteString(key);
     const entry = space.index.get(name);
-    if (entry !== undefined) visit(name, entry);
+    if (entry !== undefined) found.visit(name, entry);
   } else {
-    space.index.scan(keyRange(key, rangeEnd), visit);
+    found.collect(keyRange(key, rangeEnd));
   }
-  return { kvs, count, revision: current };
+  return { kvs: found.kvs, count: found.count, revision: current };
+}
+
+/** What a range comes to, key by key. */
+class Collector {
+  readonly kvs: Uint8Array[] = [];
+  count = 0;
+  readonly #space: Keyspace;
+  readonly #revision: number;
+  readonly #limit: number;
+  readonly #keysOnly: boolean;
+  readonly #isPage: boolean;
+  /** The keys of the last two KeyValues: the next page begins after one of them, as its reader asked for one more or not. */
+  #lastButOne: ByteString = "";
+  #last: ByteString = "";
+
+  constructor(space: Keyspace, revision: number, { limit, countOnly, keysOnly }: RangeOptions) {
+    this.#space = space;
+    this.#revision = revision;
+    this.#limit = countOnly ? 0 : limit > 0 ? limit : Number.POSITIVE_INFINITY;
+    this.#keysOnly = keysOnly === true;
+    // A transaction's own revision is still changing.
+    this.#isPage = !countOnly && limit > 0 && revision <= space.currentRevision;
+  }
+
+  collect(range: KeyRange): void {
+    const { index, pageCounts } = this.#space;
+    const known = this.#isPage ? pageCounts.find(this.#revision, range) : undefined;
+    if (known === undefined) index.scan(range, (name, entry) => this.visit(name, entry));
+    else {
+      index.scan(range, (name, entry) => this.visit(name, entry) && this.count < this.#limit);
+      this.count = known;
+    }
+    if (!this.#isPage || this.count === this.kvs.length) return;
+    const left = this.count - this.kvs.length;
+    pageCounts.remember(this.#revision, range, this.#last, left);
+    if (this.kvs.length > 1) pageCounts.remember(this.#revision, range, this.#lastButOne, left + 1);
+  }
+
+  visit(name: ByteString, entry: KeyIndex): true {
+    const version = entry.at(this.#revision);
+    if (version === undefined) return true;
+    if (this.count < this.#limit) {
+      this.kvs.push(this.#keysOnly ? keyOnly(name, version) : readVersion(this.#space, entry, version));
+      this.#lastButOne = this.#last;
+      this.#last = name;
+    }
+    this.count++;
+    return true;
+  }
 }
 
 /** The encoded KeyValue of a living version of the entry. */
@@ -67,11 +106,12 @@ export function readVersion(space: Keyspace, entry: KeyIndex, version: Version):
   const cached = space.values.get(entry);
   if (cached !== undefined) return cached;
   const value = space.records.read(version.main, version.sub);
-  space.values.set(entry, value);
+  // What a backend hands out may be part of a larger piece of memory, which one kept value would hold.
+  space.values.set(entry, copyBytes(value));
   return value;
 }
 
-function keyOnly(name: string, { main, created, version }: Version): Uint8Array {
+function keyOnly(name: ByteString, { main, created, version }: Version): Uint8Array {
   return encodeKeyValue({
     key: fromByteString(name),
     createRevision: created,

@@ -67,6 +67,11 @@ export class Store {
     return this.#space.liveKeys;
   }
 
+  /** Keys in the index: deleted ones too, until a compaction meets them. */
+  get indexKeys(): number {
+    return this.#space.index.size;
+  }
+
   /** About what index and cached values take of the memory. Older versions of keys are not counted. */
   get memoryBytes(): number {
     return this.#space.index.bytes + this.#space.values.bytes;

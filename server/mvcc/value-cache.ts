@@ -30,13 +30,18 @@ export class ValueCache {
     return this.#bytes;
   }
 
+  /** Entries that have a value or a vacancy. */
+  get slots(): number {
+    return this.#slots.length;
+  }
+
   /** The encoded KeyValue of the entry's newest version, if it is here. */
   get(entry: KeyIndex): Uint8Array | undefined {
     const { cached } = entry;
     return cached === VACANT ? undefined : cached;
   }
 
-  /** Keeps the encoded KeyValue of the entry's newest version. */
+  /** Keeps the encoded KeyValue of the entry's newest version: in memory of its own, not as a view of more. */
   set(entry: KeyIndex, kv: Uint8Array): void {
     if (kv.length + OVERHEAD_BYTES > this.#budgetBytes * LARGEST_SHARE) {
       this.drop(entry);

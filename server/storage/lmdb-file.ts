@@ -52,7 +52,29 @@ export interface StoredRow {
   readonly record: Uint8Array;
 }
 
-const TREE_OPTIONS = { encoding: "binary", keyEncoding: "binary" } as const;
+/**
+ * Keys and values are bytes. lmdb-js's own "binary" copies each into an ArrayBuffer of its own, which costs more than
+ * the rest of reading it: a small key stays on V8's heap, and a value comes as a view of LMDB's buffer, to be checked
+ * and copied before the next read.
+ */
+const TREE_OPTIONS = {
+  compression: false,
+  keyEncoder: {
+    writeKey(key: Uint8Array, target: Uint8Array, start: number): number {
+      target.set(key, start);
+      return start + key.length;
+    },
+    readKey(source: Uint8Array, start: number, end: number): Uint8Array {
+      const key = new Uint8Array(end - start);
+      for (let at = start; at < end; at++) key[at - start] = source[at] as number;
+      return key;
+    },
+  },
+  encoder: {
+    encode: (value: Uint8Array) => value,
+    decode: (buffer: Uint8Array, length: number) => buffer.subarray(0, length),
+  },
+};
 
 export class LmdbFile {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
@@ -78,7 +100,6 @@ export class LmdbFile {
         path,
         noSubdir: true,
         ...TREE_OPTIONS,
-        compression: false,
         maxDbs: BUCKETS.length + 8,
         mapSize: options.mapSizeBytes,
         noMemInit: true,
@@ -132,10 +153,8 @@ export class LmdbFile {
       throw corrupt(bucket, storedKey, String(error));
     }
     if (record === undefined) return undefined;
-    // The bytes are LMDB's and change with the next read. `length` is set by hand there: `slice` must be told of it.
-    const length = record.length;
-    checkRecord(bucket, seed, storedKey, record, length);
-    return Uint8Array.prototype.slice.call(record, CHECKSUM_BYTES, length);
+    checkRecord(bucket, seed, storedKey, record, record.length);
+    return copyFrom(record, CHECKSUM_BYTES);
   }
 
   /** The rows with `from <= key < to` in order. Must be walked or returned from within one turn. */
@@ -158,10 +177,11 @@ export class LmdbFile {
     const { tree, seed } = this.#open(bucket);
     const start = isLongKey(from) ? storedLongStart(from) : from;
     const end = to === undefined || !isLongKey(to) ? to : concatBytes([storedLongStart(to), ABOVE_EVERY_DIGEST]);
-    const rows = tree.getRange({ ...(start.length > 0 && { start }), ...(end !== undefined && { end }) });
+    // Never without a start: lmdb-js would begin with its own idea of a first key.
+    const rows = tree.getRange({ start: start.length > 0 ? start : ZERO, ...(end !== undefined && { end }) });
     for (const { key, value } of guarded(bucket, rows)) {
       checkRecord(bucket, seed, key, value);
-      yield { key, value: value.subarray(CHECKSUM_BYTES) };
+      yield { key, value: copyFrom(value, CHECKSUM_BYTES) };
     }
   }
 
@@ -188,7 +208,7 @@ export class LmdbFile {
     const rows: StoredRow[] = [];
     for (const { key, value } of guarded(bucket, tree.getRange({ start, limit: count }))) {
       checkRecord(bucket, seed, key, value);
-      rows.push({ key, record: value });
+      rows.push({ key, record: copyFrom(value, 0) });
     }
     return rows;
   }
@@ -243,6 +263,17 @@ export class LmdbFile {
 }
 
 const ZERO = Uint8Array.of(0);
+
+/**
+ * A copy of what LMDB lends until the next read. Its memory may go on behind `length`, which lmdb-js sets by hand: only
+ * `subarray` minds that.
+ */
+function copyFrom(lent: Uint8Array, from: number): Uint8Array {
+  const { length } = lent;
+  const copy = Buffer.allocUnsafe(length - from);
+  copy.set(lent.subarray(from, length));
+  return copy;
+}
 
 /** Longer than a digest, so above whatever follows the first bytes of a long key. */
 const ABOVE_EVERY_DIGEST = new Uint8Array(32).fill(0xff);
