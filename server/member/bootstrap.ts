@@ -89,6 +89,12 @@ function restart(options: MemberOptions, disk: Disk, storeIndex: number, logger:
     );
   }
   const confState = snapshot.confState ?? ConfState.create();
+  if (snapshot.index > 0 && confState.voters.length === 0) {
+    throw new BootstrapError(
+      `the log in "${options.walFolder}" begins after entry ${snapshot.index} and does not say who votes: it is damaged; ` +
+        "restore it and the store beside it from a copy",
+    );
+  }
   const lastIndex = entries.at(-1)?.index ?? snapshot.index;
   if (storeIndex > lastIndex) {
     throw new BootstrapError(

@@ -525,7 +525,7 @@ export class Member {
   #applyConfChange(entry: Entry, isNew: boolean): void {
     const change = ConfChange.decode(entry.data);
     const confState = this.#raft.applyConfChange(change);
-    this.#snapshots.confState = confState;
+    this.#snapshots.noteConfState(entry.index, confState);
     if (!isNew) return;
     executeConfChange(this.#state, change);
     storeConfState(this.#state, confState);

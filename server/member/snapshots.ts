@@ -4,7 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Logger } from "../ports/logger.ts";
-import { ConfState } from "../proto/raftpb.ts";
+import type { ConfState } from "../proto/raftpb.ts";
 import type { LogStorage } from "../raft/log-storage.ts";
 import type { Wal } from "../wal/wal.ts";
 
@@ -15,8 +15,8 @@ export class LogSnapshots {
   readonly #count: number;
   readonly #catchupEntries: number;
   #snapshotIndex: number;
-  /** Raft's configuration as of the last applied change. */
-  confState: ConfState = ConfState.create();
+  /** Who votes, by the index from which on it holds: as of the last snapshot, then what was applied since. */
+  #confStates: { readonly index: number; readonly confState: ConfState }[];
 
   constructor(parts: {
     wal: Wal;
@@ -32,6 +32,13 @@ export class LogSnapshots {
     this.#snapshotIndex = parts.snapshotIndex;
     this.#count = parts.count;
     this.#catchupEntries = parts.catchupEntries;
+    // A snapshot is the only one to know it: the entries that made it so are gone from the log.
+    this.#confStates = [{ index: parts.snapshotIndex, confState: parts.log.confState }];
+  }
+
+  /** The change of the configuration at `index` was applied. */
+  noteConfState(index: number, confState: ConfState): void {
+    this.#confStates.push({ index, confState });
   }
 
   /** The store holds everything up to `durableIndex`: takes a snapshot when enough has come since the last. */
@@ -40,12 +47,22 @@ export class LogSnapshots {
     this.#snapshotIndex = durableIndex;
     const term = this.#log.term(durableIndex);
     assert(term !== undefined, "an entry that was applied since the last snapshot is still in the log");
-    this.#wal.saveSnapshot({ index: durableIndex, term, confState: this.confState });
+    const confState = this.#confStateAt(durableIndex);
+    this.#wal.saveSnapshot({ index: durableIndex, term, confState });
     this.#wal.syncNow();
-    this.#log.createSnapshot(durableIndex, this.confState);
+    this.#log.createSnapshot(durableIndex, confState);
     const compactIndex = durableIndex - this.#catchupEntries;
     if (compactIndex > this.#log.firstIndex()) this.#log.compact(compactIndex);
     this.#wal.release(durableIndex);
     this.#logger.info("saved snapshot", { "snapshot-index": durableIndex, "snapshot-term": term });
+  }
+
+  /** What applied changes are above `index` belongs to a later snapshot. */
+  #confStateAt(index: number): ConfState {
+    const later = this.#confStates.findIndex((one) => one.index > index);
+    if (later !== 0) this.#confStates.splice(0, (later < 0 ? this.#confStates.length : later) - 1);
+    const confState = this.#confStates[0]?.confState;
+    assert(confState !== undefined && confState.voters.length > 0, "somebody votes");
+    return confState;
   }
 }

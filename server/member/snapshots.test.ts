@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SimDisk } from "../../test/simulation/world/disk.ts";
+import { Prng } from "../base/prng.ts";
+import type { Logger } from "../ports/logger.ts";
+import { ConfState, EntryType } from "../proto/raftpb.ts";
+import { LogStorage } from "../raft/log-storage.ts";
+import { Wal } from "../wal/wal.ts";
+import { LogSnapshots } from "./snapshots.ts";
+
+const WAL = "/data/member/wal";
+const COUNT = 10;
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** A log on a disk, with what a restarted member makes of it. */
+class Place {
+  readonly #disk = new SimDisk({ prng: new Prng(1) });
+  wal: Wal;
+  log = new LogStorage();
+  snapshots: LogSnapshots;
+
+  constructor() {
+    this.#disk.makeFolder("/data");
+    this.wal = Wal.create(this.#disk, WAL, Uint8Array.of(8, 7, 16, 9));
+    this.snapshots = this.#snapshots(0);
+  }
+
+  #snapshots(snapshotIndex: number): LogSnapshots {
+    const { wal, log } = this;
+    return new LogSnapshots({ wal, log, logger: silent, snapshotIndex, count: COUNT, catchupEntries: 2 });
+  }
+
+  /** Appends entries up to and with `last`. */
+  fill(last: number): void {
+    for (let index = this.log.lastIndex() + 1; index <= last; index++) {
+      const entries = [{ type: EntryType.NORMAL, term: 1, index, data: Uint8Array.of(index) }];
+      this.wal.save({ term: 1, vote: 7n, commit: index }, entries);
+      this.log.append(entries);
+    }
+    this.wal.syncNow();
+  }
+
+  restart(): { index: number; voters: readonly bigint[] } {
+    this.wal.close();
+    const { wal, hardState, snapshot, entries } = Wal.open(this.#disk, WAL);
+    const confState = snapshot.confState ?? ConfState.create();
+    this.wal = wal;
+    this.log = new LogStorage({ hardState, entries, snapshot: { ...snapshot, confState } });
+    this.snapshots = this.#snapshots(snapshot.index);
+    return { index: snapshot.index, voters: confState.voters };
+  }
+}
+
+function voters(...ids: bigint[]): ConfState {
+  return ConfState.create({ voters: ids });
+}
+
+test("a snapshot taken after a restart still says who votes, though the entries that made it so are gone", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(12);
+  place.snapshots.maybeTake(11);
+  assert.deepEqual(place.restart(), { index: 11, voters: [7n] });
+  place.fill(25);
+  place.snapshots.maybeTake(24);
+  assert.deepEqual(place.restart(), { index: 24, voters: [7n] });
+});
+
+test("a snapshot holds the configuration as of its own index, not one that was applied since", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.snapshots.noteConfState(5, voters(7n, 8n));
+  place.snapshots.noteConfState(12, voters(7n, 8n, 9n));
+  place.fill(40);
+  place.snapshots.maybeTake(11);
+  assert.deepEqual(place.log.confState.voters, [7n, 8n]);
+  place.snapshots.maybeTake(30);
+  assert.deepEqual(place.restart(), { index: 30, voters: [7n, 8n, 9n] });
+});
+
+test("no snapshot is taken before there is enough for one", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(COUNT + 1);
+  place.snapshots.maybeTake(COUNT);
+  assert.equal(place.log.snapshotIndex, 0);
+  place.snapshots.maybeTake(COUNT + 1);
+  assert.equal(place.log.snapshotIndex, COUNT + 1);
+  assert.equal(place.log.firstIndex(), COUNT + 1 - 2 + 1);
+});
