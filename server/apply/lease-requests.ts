@@ -11,22 +11,24 @@ import {
   LeaseGrantResponse,
   type LeaseRevokeRequest,
   LeaseRevokeResponse,
+  ResponseHeader,
 } from "../proto/etcdserverpb.ts";
 import { Lease as LeaseRecord } from "../proto/leasepb.ts";
 import type { State } from "./state.ts";
 
-/** Throws LeaseExists or LeaseTtlTooLarge. */
+/** The header holds the store's revision at this moment. Throws LeaseExists or LeaseTtlTooLarge. */
 export function executeLeaseGrant(state: State, request: LeaseGrantRequest): LeaseGrantResponse {
   const { ttlSeconds } = state.lessor.grant(request.id, request.ttl);
   storeLease(state, request.id, ttlSeconds, 0);
-  return LeaseGrantResponse.create({ id: request.id, ttl: ttlSeconds });
+  const header = ResponseHeader.create({ revision: state.store.currentRevision });
+  return LeaseGrantResponse.create({ header, id: request.id, ttl: ttlSeconds });
 }
 
-/** Ends the lease and deletes its keys in key order, in one revision. Throws LeaseNotFound. */
+/** Ends the lease and deletes its keys in key order, in one revision, which the header holds. Throws LeaseNotFound. */
 export function executeLeaseRevoke(state: State, write: WriteTxn, request: LeaseRevokeRequest): LeaseRevokeResponse {
   for (const key of state.lessor.revoke(request.id)) write.deleteRange(fromByteString(key), EMPTY_BYTES, false);
   state.backend.delete("lease", idBytes(request.id));
-  return LeaseRevokeResponse.create();
+  return LeaseRevokeResponse.create({ header: ResponseHeader.create({ revision: write.currentRevision }) });
 }
 
 /** Remembers how long leases still have, for a leader to come. Those that ended meanwhile are passed over. */
