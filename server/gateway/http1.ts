@@ -7,6 +7,7 @@ import {
   createServer,
   type IncomingMessage,
   type OutgoingHttpHeaders,
+  type RequestListener,
   type Server,
   type ServerResponse,
 } from "node:http";
@@ -66,6 +67,11 @@ export function createHttp1Server(options: Http1Options): Server {
   return server;
 }
 
+/** Answers requests of a server that somebody else keeps, over HTTP/1 or HTTP/2. */
+export function opsListener(options: Http1Options): RequestListener {
+  return (request, response) => void serve(request, response, options);
+}
+
 async function serve(request: IncomingMessage, response: ServerResponse, options: Http1Options): Promise<void> {
   try {
     write(request, response, await answer(request, options));
@@ -76,9 +82,11 @@ async function serve(request: IncomingMessage, response: ServerResponse, options
 }
 
 async function answer(request: IncomingMessage, { facts, place, access }: Http1Options): Promise<OpsAnswer> {
+  const isHttp2 = "stream" in request;
   const hosts = request.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length;
   const target = targetOf(request.url ?? "");
-  if (request.httpVersionMajor !== 1) return refusal("505 HTTP Version Not Supported: unsupported protocol version");
+  if (!isHttp2 && request.httpVersionMajor !== 1)
+    return refusal("505 HTTP Version Not Supported: unsupported protocol version");
   if (hosts === 0 && request.httpVersion === "1.1") return refusal("400 Bad Request: missing required Host header");
   if (hosts > 1 || target === undefined) return refusal("400 Bad Request");
   if (request.method === "OPTIONS" && request.url === "*") return { status: 200, headers: [], body: "" };

@@ -4,6 +4,8 @@ export interface MemberMetrics {
   walSynced(durationMs: number): void;
   backendCommitted(durationMs: number): void;
   applied(kind: string, ok: boolean, durationMs: number): void;
+  /** What one entry changed. */
+  changed(puts: number, deletes: number, putBytes: number): void;
   slowApply(): void;
   proposalsCommitted(index: number): void;
   proposalsApplied(index: number): void;
@@ -26,6 +28,7 @@ export const NO_METRICS: MemberMetrics = {
   walSynced: () => undefined,
   backendCommitted: () => undefined,
   applied: () => undefined,
+  changed: () => undefined,
   slowApply: () => undefined,
   proposalsCommitted: () => undefined,
   proposalsApplied: () => undefined,

@@ -19,6 +19,7 @@ import { memberIdText } from "../base/int64.ts";
 import { Alarms } from "../cluster/alarms.ts";
 import { type MemberRecord, Membership } from "../cluster/membership.ts";
 import { Lessor } from "../lease/lessor.ts";
+import type { Change } from "../mvcc/event.ts";
 import { Store } from "../mvcc/store.ts";
 import type { Timer } from "../ports/clock.ts";
 import {
@@ -134,7 +135,7 @@ export class Member {
     this.#wal = log.wal;
     this.#requestIds = new RequestIds(log.memberId, clock.wallMs());
 
-    this.store = new Store(backend);
+    this.store = new Store(backend, { valueCacheBytes: options.valueCacheBytes });
     for (const records of this.store.restore()) restored(records);
     this.lessor = new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
     this.#state = {
@@ -511,7 +512,7 @@ export class Member {
     const { clock, metrics } = this.#ports;
     const started = clock.monotonicMs();
     const { requestId, kind, outcome, changes, compaction } = this.#applier.apply(entry);
-    if (changes.length > 0) this.hub.publish(this.store.currentRevision, changes);
+    if (changes.length > 0) this.#publish(changes);
     if (compaction !== undefined) this.#compactor.add(compaction);
     const tookMs = clock.monotonicMs() - started;
     metrics.applied(kind, outcome.ok, tookMs);
@@ -520,6 +521,18 @@ export class Member {
       this.#ports.logger.warn("apply request took too long", { took: `${tookMs.toFixed(3)}ms`, index: entry.index });
     }
     if (requestId !== 0n) this.#waiters.finish(requestId, outcome);
+  }
+
+  #publish(changes: readonly Change[]): void {
+    let puts = 0;
+    let putBytes = 0;
+    for (const { type, kv } of changes) {
+      if (type !== "put") continue;
+      puts++;
+      putBytes += kv.length;
+    }
+    this.#ports.metrics.changed(puts, changes.length - puts, putBytes);
+    this.hub.publish(this.store.currentRevision, changes);
   }
 
   #applyConfChange(entry: Entry, isNew: boolean): void {

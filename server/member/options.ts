@@ -31,6 +31,8 @@ export interface MemberOptions {
   readonly leaseCheckpoints: boolean;
   readonly warningApplyMs: number;
   readonly unsafeNoFsync: boolean;
+  /** Memory for the newest values of keys. */
+  readonly valueCacheBytes: number;
   /** The version that we speak, "3.7.3", and the cluster version that goes with it, "3.7.0". */
   readonly serverVersion: string;
   readonly clusterVersion: string;

@@ -18,7 +18,17 @@ export function memberFeed(series: Series) {
     walSynced: (durationMs: number): void => disk.walSyncSeconds.observe(durationMs / 1000),
     backendCommitted: (durationMs: number): void => disk.commitSeconds.observe(durationMs / 1000),
     /** `kind`: as the request is called inside, "put"; etcd labels it "Put". */
-    applied: (kind: string, ok: boolean, durationMs: number): void => applied(kind, ok).observe(durationMs / 1000),
+    applied(kind: string, ok: boolean, durationMs: number): void {
+      applied(kind, ok).observe(durationMs / 1000);
+      if (kind === "leaseRevoke" && ok) lease.revoked.inc();
+    },
+    /** What one entry changed; as etcd, one that changed more than one key counts as a transaction. */
+    changed(puts: number, deletes: number, putBytes: number): void {
+      mvcc.puts.inc(puts);
+      mvcc.deletes.inc(deletes);
+      mvcc.putBytes.inc(putBytes);
+      if (puts + deletes > 1) mvcc.txns.inc();
+    },
     slowApply: (): void => server.slowApplies.inc(),
     proposalsCommitted: (index: number): void => server.proposalsCommitted.set(index),
     proposalsApplied: (index: number): void => server.proposalsApplied.set(index),

@@ -1,0 +1,212 @@
+/**
+ * The only file that makes real ports: out of a configuration it puts together one running server. Order at start: the
+ * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse.
+ */
+import { join } from "node:path";
+import { WorldError } from "../base/error.ts";
+import type { Config } from "../config/config.ts";
+import { type FeatureGate, gateStage } from "../config/feature-gates.ts";
+import { startFields } from "../config/start-line.ts";
+import { checkInitialCluster } from "../config/validate.ts";
+import { CLUSTER_VERSION, ETCD_VERSION, KVORUM_VERSION } from "../config/version.ts";
+import { Member } from "../member/member.ts";
+import type { MemberOptions } from "../member/options.ts";
+import { memberFeed } from "../metrics/member-feed.ts";
+import { createProcessSeries } from "../metrics/process-series.ts";
+import { Registry } from "../metrics/registry.ts";
+import { createSeries, type Series } from "../metrics/series.ts";
+import { LmdbBackend } from "../storage/lmdb-backend.ts";
+import { SystemClock } from "../system/clock.ts";
+import { SystemDisk } from "../system/disk.ts";
+import { watchEventLoop } from "../system/event-loop.ts";
+import { type FolderLock, lockFolder } from "../system/folder-lock.ts";
+import { HeapGuard, observeCollections } from "../system/heap-guard.ts";
+import type { SystemLogger } from "../system/logger.ts";
+import { memoryLimit, planMemory } from "../system/memory.ts";
+import { readProcessFacts } from "../system/process-facts.ts";
+import { SystemRandom } from "../system/random.ts";
+import { Wal } from "../wal/wal.ts";
+import { ClientSide } from "./client-side.ts";
+import { scrapeMember } from "./member-series.ts";
+
+/** The store may outgrow its quota by what one batch and fragments add; a file without a quota ends here. */
+const STORE_MARGIN = 1.5;
+const STORE_MARGIN_BYTES = 2 ** 30;
+const UNBOUNDED_STORE_BYTES = 2 ** 40;
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly member: Member;
+  /** Where clients can connect: "127.0.0.1:2379". */
+  readonly addresses: readonly string[];
+  /** Lets calls under way finish, makes everything durable and frees the folder. */
+  stop(): Promise<void>;
+}
+
+/** Starts a server and resolves when it serves clients. Rejects with an Error whose message is for the person who started it. */
+export async function startServer(
+  config: Config,
+  logger: SystemLogger,
+  fatal: (error: unknown) => void,
+): Promise<RunningServer> {
+  const undo: (() => void | Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const disk = new SystemDisk();
+    const clock = new SystemClock();
+    const walFolder = config.walDir ?? join(config.dataDir, "member", "wal");
+    const known = Wal.exists(disk, walFolder);
+    if (!known) checkInitialCluster(config);
+    logger.info("starting an etcd server", startFields(config, known));
+    for (const lock of await lockFolders(disk, config)) undo.push(() => lock.release());
+
+    const registry = new Registry();
+    const series = createSeries(registry);
+    const heap = observeProcess(registry, series, undo);
+    const clients = await ClientSide.bind({ config, logger, registry, series, clock, broken: fatal });
+    undo.push(() => clients.close());
+
+    const member = openMember(config, { disk, clock, walFolder, logger, series, heap, fatal });
+    undo.splice(-1, 0, () => member.stop()); // after the clients have gone
+    scrapeMember(registry, series, member, config.quotaBytes);
+    describeProcess(series, config);
+    await member.start();
+    clients.serve(member);
+    logger.info("ready to serve client requests");
+    return { member, addresses: clients.addresses, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Makes the folders, refuses one that belongs to somebody else, and takes them for this process. */
+async function lockFolders(disk: SystemDisk, { dataDir, walDir }: Config): Promise<FolderLock[]> {
+  disk.makeFolder(dataDir);
+  refuseForeign(disk, dataDir);
+  const locks = [await lockFolder(dataDir)];
+  try {
+    if (walDir !== undefined) {
+      disk.makeFolder(walDir);
+      locks.push(await lockFolder(walDir));
+    }
+    return locks;
+  } catch (error) {
+    for (const lock of locks) lock.release();
+    throw error;
+  }
+}
+
+function refuseForeign(disk: SystemDisk, dataDir: string): void {
+  if (!disk.exists(join(dataDir, "member", "snap", "db")) || disk.exists(storeFolder(dataDir))) return;
+  throw new WorldError(
+    `open the data directory "${dataDir}"`,
+    new Error("it is one of etcd itself (member/snap/db). Taking one over is not there yet: choose another --data-dir"),
+  );
+}
+
+/** Counts what the process does; answers how full its heap is. */
+function observeProcess(registry: Registry, series: Series, undo: (() => void)[]): HeapGuard {
+  const heap = new HeapGuard();
+  const processSeries = createProcessSeries(registry, readProcessFacts);
+  undo.push(
+    observeCollections((collection) => {
+      heap.collected(collection);
+      processSeries.collected(collection.seconds, Date.now() / 1000);
+    }),
+    watchEventLoop((lagSeconds) => series.kvorum.eventLoopLagSeconds.observe(lagSeconds)),
+  );
+  registry.beforeScrape(() => {
+    series.kvorum.heapShare.set(heap.share());
+    series.kvorum.memoryLimitBytes.set(memoryLimit().bytes);
+  });
+  return heap;
+}
+
+function storeFolder(dataDir: string): string {
+  return join(dataDir, "member", "kvorum");
+}
+
+function openMember(
+  config: Config,
+  world: {
+    disk: SystemDisk;
+    clock: SystemClock;
+    walFolder: string;
+    logger: SystemLogger;
+    series: Series;
+    heap: HeapGuard;
+    fatal: (error: unknown) => void;
+  },
+): Member {
+  const maxSizeBytes =
+    config.quotaBytes === undefined ? UNBOUNDED_STORE_BYTES : config.quotaBytes * STORE_MARGIN + STORE_MARGIN_BYTES;
+  const backend = LmdbBackend.open(storeFolder(config.dataDir), { maxSizeBytes });
+  const logger = world.logger.child("member/member.ts");
+  const restored = (records: number) => logger.info("restoring the index from the store", { records });
+  return new Member(
+    memberOptions(config, world.walFolder),
+    {
+      clock: world.clock,
+      disk: world.disk,
+      random: new SystemRandom(),
+      backend,
+      logger,
+      metrics: memberFeed(world.series),
+      heapShare: () => world.heap.share(),
+      fatal: world.fatal,
+    },
+    everySecond(world.clock, restored),
+  );
+}
+
+function memberOptions(config: Config, walFolder: string): MemberOptions {
+  return {
+    name: config.name,
+    walFolder,
+    initialCluster: config.initialCluster,
+    clusterToken: config.initialClusterToken,
+    clientUrls: config.clientUrls.advertise,
+    heartbeatMs: config.heartbeatMs,
+    electionMs: config.electionMs,
+    preVote: config.preVote,
+    snapshotCount: config.snapshotCount,
+    snapshotCatchupEntries: config.snapshotCatchupEntries,
+    maxRequestBytes: config.maxRequestBytes,
+    quotaBytes: config.quotaBytes,
+    backendBatchMs: config.backendBatchMs,
+    backendBatchOperations: config.backendBatchLimit,
+    compactionBatchRevisions: config.compactionBatchLimit,
+    compactionSleepMs: config.compactionSleepMs,
+    autoCompaction: config.autoCompaction,
+    watchProgressNotifyMs: config.watchProgressNotifyMs,
+    leaseCheckpoints: config.featureGates.LeaseCheckpoint,
+    warningApplyMs: config.warningApplyMs,
+    unsafeNoFsync: config.unsafeNoFsync,
+    valueCacheBytes: config.valueCacheBytes ?? planMemory(memoryLimit().bytes).valueCacheBytes,
+    serverVersion: ETCD_VERSION,
+    clusterVersion: CLUSTER_VERSION,
+  };
+}
+
+/** Passes on at most one call a second: long work shows progress without flooding the log. */
+function everySecond(clock: SystemClock, action: (records: number) => void): (records: number) => void {
+  let last = clock.monotonicMs();
+  return (records) => {
+    const now = clock.monotonicMs();
+    if (now - last < 1000) return;
+    last = now;
+    action(records);
+  };
+}
+
+function describeProcess(series: Series, config: Config): void {
+  series.server.version.with(ETCD_VERSION).set(1);
+  series.server.goVersion.with(`node-${process.version}`).set(1);
+  series.kvorum.version.with(KVORUM_VERSION).set(1);
+  for (const [gate, on] of Object.entries(config.featureGates)) {
+    series.server.featureEnabled.with(gate, gateStage(gate as FeatureGate)).set(on ? 1 : 0);
+  }
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+/**
+ * The program: reads what it is asked, runs the server, and ends it as the signals say.
+ *
+ *     0  --help, --version; SIGTERM or SIGINT as process 1
+ *     1  the settings make no sense, or the server could not start or go on; the last log line says why
+ *     2  the command line could not be read
+ *     by signal  SIGTERM or SIGINT, after everything was made durable
+ */
+import { WorldError } from "../base/error.ts";
+import { type Invocation, readConfig } from "../config/config.ts";
+import { helpText, USAGE } from "../config/help.ts";
+import { ConfigError } from "../config/settings.ts";
+import { versionText } from "../config/version.ts";
+import { BootstrapError } from "../member/bootstrap.ts";
+import { applyHeapLimit } from "../system/launch.ts";
+import { SystemLogger } from "../system/logger.ts";
+import { onSignal, resign, type Signal } from "../system/signals.ts";
+import { type RunningServer, startServer } from "./compose.ts";
+import { welcome } from "./welcome.ts";
+
+const CALLER = "cli/main.ts";
+
+async function main(): Promise<void> {
+  const invocation = readInvocation();
+  if (invocation.kind === "help") return void process.stdout.write(helpText());
+  if (invocation.kind === "version") return void process.stdout.write(versionText());
+  const launch = await applyHeapLimit(import.meta.url);
+  if (launch.place === "elsewhere") {
+    if (launch.error !== undefined) bareLogger().fatal("the server's thread has failed", { error: launch.error });
+    process.exit(launch.exitCode);
+  }
+  await serve(invocation);
+}
+
+/** Settings that cannot be read or make no sense end the process here. */
+function readInvocation(): Invocation {
+  try {
+    return readConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (error.exitCode === 2) process.stderr.write(`${error.message}\n${USAGE}`);
+    else bareLogger()[error.line.level](error.line.message, { ...error.line.fields });
+    return process.exit(error.exitCode);
+  }
+}
+
+/** For what must be said before the settings of the log are known. */
+function bareLogger(): SystemLogger {
+  return SystemLogger.open({ level: "info", format: "json", outputs: ["stderr"] }, CALLER);
+}
+
+async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>): Promise<void> {
+  const logger = openLog(config.logLevel, config.logFormat, config.logOutputs);
+  for (const { level, message, fields } of notices) logger[level](message, fields);
+  const fatal = (error: unknown) => {
+    logger.fatal("the server stops: it can no longer keep its promises", { error });
+    logger.flush();
+    process.exit(1);
+  };
+  process.on("uncaughtException", fatal);
+  process.on("unhandledRejection", fatal);
+  try {
+    const server = await startServer(config, logger, fatal);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) onSignal(signal, () => void stop(server, logger, signal));
+    if (process.env["KVORUM_START"] === "person") welcome(config, server);
+  } catch (error) {
+    const expected = error instanceof WorldError || error instanceof BootstrapError;
+    logger.fatal("the server could not be started", { error: expected ? error.message : error });
+    logger.flush();
+    process.exit(1);
+  }
+}
+
+function openLog(...[level, format, outputs]: [SystemLevel, "json" | "console", readonly string[]]): SystemLogger {
+  try {
+    return SystemLogger.open({ level, format, outputs }, CALLER);
+  } catch (error) {
+    bareLogger().fatal("the log could not be opened", { error });
+    return process.exit(1);
+  }
+}
+
+type SystemLevel = Parameters<typeof SystemLogger.open>[0]["level"];
+
+let stopping = false;
+
+/** A second signal while this is under way changes nothing: the folder must be left whole. */
+async function stop(server: RunningServer, logger: SystemLogger, signal: Signal): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  logger.info("received signal; shutting down", { signal: signal === "SIGINT" ? "interrupt" : "terminated" });
+  try {
+    await server.stop();
+  } catch (error) {
+    logger.error("the server did not stop cleanly", { error });
+  }
+  logger.info("closed etcd server");
+  logger.flush();
+  if (process.pid === 1) process.exit(0); // the kernel passes no default action on to process 1
+  resign(signal);
+}
+
+await main();

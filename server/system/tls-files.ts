@@ -1,0 +1,117 @@
+/**
+ * Certificates and keys as they lie on disk. They are looked at for each new connection, so that a certificate or a CA
+ * that was renewed is used without a restart. Files that cannot be used are told of once, and those read before stay.
+ */
+import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { createSecureContext, type SecureContextOptions, type SecureVersion } from "node:tls";
+import { WorldError } from "../base/error.ts";
+import type { Logger } from "../ports/logger.ts";
+
+export interface TlsFileSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Who signs client certificates; "": the authorities that the runtime trusts. */
+  readonly trustedCaFile: string;
+  readonly minVersion: SecureVersion;
+  readonly maxVersion: SecureVersion;
+  /** OpenSSL's list for TLS 1.2; undefined: the runtime's choice. */
+  readonly ciphers: string | undefined;
+}
+
+/** Always on beside a list of ciphers, as in Go; without them Node would turn TLS 1.3 off. */
+const TLS_1_3_CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+export class TlsFiles {
+  readonly #settings: TlsFileSettings;
+  readonly #logger: Logger;
+  /** What was read last, or could not be. */
+  #seen: string;
+  /** What is in use. */
+  options: SecureContextOptions;
+
+  /** Reads the files. Throws `WorldError`, which names the file and what is wrong with it. */
+  constructor(settings: TlsFileSettings, logger: Logger) {
+    this.#settings = settings;
+    this.#logger = logger;
+    this.#seen = this.#fingerprint();
+    this.options = this.#read();
+  }
+
+  /** Reads the files again if they have changed. Whether `options` are new. */
+  refresh(): boolean {
+    const fingerprint = this.#fingerprint();
+    if (fingerprint === this.#seen) return false;
+    this.#seen = fingerprint;
+    const { certFile, keyFile, trustedCaFile } = this.#settings;
+    const fields = { "cert-file": certFile, "key-file": keyFile, "trusted-ca-file": trustedCaFile };
+    try {
+      this.options = this.#read();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.error("cannot use the changed TLS files; going on with those read before", {
+        ...fields,
+        error: reason,
+      });
+      return false;
+    }
+    this.#logger.info("the TLS files have changed; new connections use the new ones", fields);
+    return true;
+  }
+
+  #files(): string[] {
+    const { certFile, keyFile, trustedCaFile } = this.#settings;
+    return [certFile, keyFile, trustedCaFile].filter((path) => path !== "");
+  }
+
+  /** Changes when a file is written, replaced, or another one is put behind its name. */
+  #fingerprint(): string {
+    return this.#files()
+      .map((path) => {
+        const stat = statSync(path, { throwIfNoEntry: false });
+        return stat === undefined ? "missing" : `${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
+      })
+      .join(" ");
+  }
+
+  #read(): SecureContextOptions {
+    const { certFile, keyFile, trustedCaFile, minVersion, maxVersion, ciphers } = this.#settings;
+    const options: SecureContextOptions = {
+      cert: readCertificates(certFile),
+      key: readPem(keyFile),
+      ...(trustedCaFile === "" ? {} : { ca: readCertificates(trustedCaFile) }),
+      minVersion,
+      maxVersion,
+      ...(ciphers === undefined ? {} : { ciphers: `${ciphers}:${TLS_1_3_CIPHERS}` }),
+    };
+    try {
+      createSecureContext(options);
+    } catch (error) {
+      throw new WorldError(`use the certificate "${certFile}" with the key "${keyFile}"`, error);
+    }
+    return options;
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new WorldError(`read "${path}"`, error);
+  }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** OpenSSL would pass over what it cannot read, and later trust nobody. */
+function readCertificates(path: string): string {
+  const text = readPem(path);
+  const certificates = text.match(CERTIFICATE) ?? [];
+  try {
+    if (certificates.length === 0) throw new Error("there is no PEM certificate in it");
+    for (const certificate of certificates) new X509Certificate(certificate);
+  } catch (error) {
+    throw new WorldError(`read a certificate from "${path}"`, error);
+  }
+  return text;
+}
