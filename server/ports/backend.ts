@@ -48,6 +48,7 @@ export class CorruptRecord extends Error {
 
 /**
  * A commit found no room below the configured maximum. Nothing of it was written and nothing is lost: its operations
- * stay readable and are tried again, in order, by the next commit. Batches that delete more than they put always pass.
+ * stay readable and are tried again, in order, by the next commit. What deletes as many records of the `key` bucket as it
+ * puts there always passes: compaction, and what the server itself keeps account of.
  */
 export class BackendFull extends WorldError {}

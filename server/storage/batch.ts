@@ -21,7 +21,7 @@ export class Batch {
   readonly #slabs = new Slabs();
   readonly #buckets = new Map<Bucket, BucketChanges>();
   #operations = 0;
-  #puts = 0;
+  #growth = 0;
   #putBytes = 0;
 
   constructor(arena: RecordArena) {
@@ -33,8 +33,9 @@ export class Batch {
     return this.#operations;
   }
 
-  get puts(): number {
-    return this.#puts;
+  /** Records of the `key` bucket, which is what fills a store: those put less those deleted. */
+  get growth(): number {
+    return this.#growth;
   }
 
   /** About what its puts need on disk. */
@@ -43,19 +44,16 @@ export class Batch {
   }
 
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
-    const changes = this.#changes(bucket);
     const long = isLongKey(key);
     const storedKey = long ? storedLongKey(key) : key;
     const storedValue = long ? storedLongValue(key, value) : value;
     const record = this.#arena.allocate(CHECKSUM_BYTES + storedValue.length, this.#slabs);
     sealRecord(record, seedOf(bucket), storedKey, storedValue);
-    this.#puts++;
-    this.#putBytes += storedKey.length + record.length + OVERHEAD_BYTES;
-    this.#note(changes, key, storedKey, value, record);
+    this.#note(bucket, key, storedKey, value, record);
   }
 
   delete(bucket: Bucket, key: Uint8Array): void {
-    this.#note(this.#changes(bucket), key, isLongKey(key) ? storedLongKey(key) : key, DELETED, undefined);
+    this.#note(bucket, key, isLongKey(key) ? storedLongKey(key) : key, DELETED, undefined);
   }
 
   /** Writes what `newer` says over what this says. */
@@ -123,26 +121,29 @@ export class Batch {
   }
 
   #note(
-    changes: BucketChanges,
+    bucket: Bucket,
     key: Uint8Array,
     storedKey: Uint8Array,
     value: Uint8Array | typeof DELETED,
     record: Uint8Array | undefined,
   ): void {
+    const changes = this.#changes(bucket);
     const name = toByteString(key);
     const at = changes.places.get(name);
     if (at === undefined) {
       changes.add(name, storedKey, value, record);
       this.#operations++;
-      return;
+    } else {
+      this.#account(bucket, storedKey, changes.records[at], -1);
+      changes.values[at] = value;
+      changes.records[at] = record;
     }
-    const before = changes.records[at];
-    if (before !== undefined) {
-      this.#puts--;
-      this.#putBytes -= storedKey.length + before.length + OVERHEAD_BYTES;
-    }
-    changes.values[at] = value;
-    changes.records[at] = record;
+    this.#account(bucket, storedKey, record, 1);
+  }
+
+  #account(bucket: Bucket, storedKey: Uint8Array, record: Uint8Array | undefined, sign: 1 | -1): void {
+    if (bucket === "key") this.#growth += record === undefined ? -sign : sign;
+    if (record !== undefined) this.#putBytes += sign * (storedKey.length + record.length + OVERHEAD_BYTES);
   }
 }
 

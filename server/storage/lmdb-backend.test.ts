@@ -60,6 +60,20 @@ test("open() refuses a file that is not LMDB's, and one of LMDB's that is not ou
   assert.throws(() => LmdbBackend.open(folder), /not one of Kvorum's/, "it was left as it was");
 });
 
+test("open() refuses a file that was cut short in its header", async (t) => {
+  const folder = temporaryFolder(t);
+  await (await filled(folder, 10, 10)).close();
+  const path = join(folder, "kvorum.mdb");
+  for (const size of [5000, 4096, 100]) {
+    truncateSync(path, size);
+    assert.throws(() => LmdbBackend.open(folder), WorldError);
+  }
+  truncateSync(path, 0);
+  const backend = LmdbBackend.open(folder);
+  assert.equal(countRows(backend), 0, "an empty file is one that a crash left at its creation");
+  await backend.close();
+});
+
 test("open() refuses a newer format and names both", async (t) => {
   const folder = temporaryFolder(t);
   await LmdbBackend.open(folder).close();

@@ -162,6 +162,7 @@ export class LmdbBackend implements Backend {
   }
 
   #mayWrite(key: Uint8Array): void {
+    assert(!this.#closed, "a closed store is not written");
     assert(this.#scans === 0, "nothing is written during a scan");
     assert(key.length > 0, "a key has at least one byte");
   }
@@ -169,7 +170,10 @@ export class LmdbBackend implements Backend {
   #seal(): void {
     if (this.#open.operations > 0) {
       if (this.#sealed === undefined) this.#sealed = this.#open;
-      else this.#sealed.absorb(this.#open);
+      else {
+        this.#sealed.absorb(this.#open);
+        this.#open.release();
+      }
       this.#open = new Batch(this.#arena);
     }
     if (this.#sealed !== undefined) this.#sealedDone ??= new Deferred();
@@ -211,7 +215,7 @@ export class LmdbBackend implements Backend {
   }
 
   #hasRoom(batch: Batch): boolean {
-    if (batch.puts * 2 <= batch.operations) return true;
+    if (batch.growth <= 0) return true;
     return this.#file.inUseBytes + batch.putBytes <= this.#maxSizeBytes;
   }
 

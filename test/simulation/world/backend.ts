@@ -35,8 +35,8 @@ export class MemoryBackend implements Backend {
   readonly #options: MemoryBackendOptions;
   #buckets: Map<Bucket, SortedMap<ByteString, Uint8Array>>;
   #undo: Undo[] = [];
-  #touched = new Set<string>();
-  #puts = 0;
+  /** Keys of the batch, and whether each is put or deleted. */
+  #touched = new Map<string, boolean>();
   readonly #commits: Commit[] = [];
   #durableBytes = 0;
   #bytes = 0;
@@ -78,17 +78,16 @@ export class MemoryBackend implements Backend {
   }
 
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
-    this.#note(bucket, key);
+    this.#note(bucket, key, true);
     const map = this.#bucket(bucket);
     const name = toByteString(key);
     this.#bytes += sizeOf(name, value) - sizeOf(name, map.get(name));
     map.set(name, value);
     this.#damaged.delete(`${bucket}/${name}`);
-    this.#puts++;
   }
 
   delete(bucket: Bucket, key: Uint8Array): void {
-    this.#note(bucket, key);
+    this.#note(bucket, key, false);
     const map = this.#bucket(bucket);
     const name = toByteString(key);
     this.#bytes -= sizeOf(name, map.get(name));
@@ -103,14 +102,13 @@ export class MemoryBackend implements Backend {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     assert(!this.#closed, "a closed store takes no commit");
     const { maxSizeBytes } = this.#options;
-    if (maxSizeBytes !== undefined && this.#bytes > maxSizeBytes && this.#puts * 2 > this.#touched.size) {
+    if (maxSizeBytes !== undefined && this.#bytes > maxSizeBytes && this.#growth() > 0) {
       return Promise.reject(new BackendFull("commit", `${this.#bytes} bytes are more than ${maxSizeBytes}`));
     }
     if (this.#undo.length === 0 && this.#commits.length === 0) return Promise.resolve();
     const undo = this.#undo;
     this.#undo = [];
-    this.#touched = new Set();
-    this.#puts = 0;
+    this.#touched = new Map();
     return new Promise((resolve, reject) => {
       this.#commits.push({ undo, resolve, reject });
       const sync = this.#options.sync ?? queueMicrotask;
@@ -184,13 +182,20 @@ export class MemoryBackend implements Backend {
     commit.resolve();
   }
 
-  #note(bucket: Bucket, key: Uint8Array): void {
+  #note(bucket: Bucket, key: Uint8Array, puts: boolean): void {
     assert(this.#scans === 0, "nothing is written during a scan");
     assert(key.length > 0, "a key has at least one byte");
     assert(!this.#closed, "a closed store is not written");
     const name = toByteString(key);
     this.#undo.push({ bucket, name, before: this.#bucket(bucket).get(name) });
-    this.#touched.add(`${bucket}/${name}`);
+    this.#touched.set(`${bucket}/${name}`, puts);
+  }
+
+  /** Records of the `key` bucket that the batch puts, less those that it deletes. */
+  #growth(): number {
+    let growth = 0;
+    for (const [name, puts] of this.#touched) if (name.startsWith("key/")) growth += puts ? 1 : -1;
+    return growth;
   }
 
   #bucket(bucket: Bucket): SortedMap<ByteString, Uint8Array> {
