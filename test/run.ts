@@ -69,7 +69,7 @@ async function main(): Promise<number> {
   if (together.length > 0) {
     const script = join(built, "test", "support", "one-process.js");
     const title = `${together.length} ${together.length === 1 ? "file" : "files"} in one process`;
-    results.push(await runProcess(title, part.limitSeconds + 10, [script, String(part.limitSeconds), ...together]));
+    results.push(await runProcess(title, part.limitSeconds, [script, ...together]));
   }
   for (const file of apart) results.push(await runProcess(shown(file), part.limitSeconds, [file]));
   return report(results);
@@ -93,7 +93,7 @@ function testFilesBelow(folder: string): string[] {
 /** The name of a built file's source, as seen from the project's folder; a source's own name stays what it is. */
 function shown(file: string): string {
   const name = relative(built, file).split(sep).join("/");
-  return name.replace(/^\.\.\//, "").replace(/\.js$/, ".ts");
+  return name.replace(/^(\.\.\/)+/, "").replace(/\.js$/, ".ts");
 }
 
 /**

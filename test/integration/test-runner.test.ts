@@ -73,6 +73,11 @@ const WRONG: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "a process that ends in the middle": {
     "test/integration/a.test.js": `${PASSES} test("ends", () => process.exit(0));`,
   },
+  "a server left open": {
+    "server/a.test.js": `import net from "node:net"; ${PASSES} test("listens", () => { net.createServer().listen(0); });`,
+    "server/b.test.js": PASSES,
+  },
+  "a timer left running": { "server/a.test.js": 'test("ticks", () => { setInterval(() => {}, 1000); });' },
   "a process left behind": {
     "test/integration/a.test.js": `import { spawn } from "node:child_process";
       ${PASSES} test("leaves", () => spawn("sleep", ["60"], { stdio: "ignore" }).unref());`,
@@ -85,3 +90,10 @@ for (const [what, files] of Object.entries(WRONG))
     assert.equal(status, 1, output);
     assert.match(output, /^test: \d+ passed, [1-9]\d* failed/m);
   });
+
+test("a file that leaves something open is named, with what it is, and the others are still counted", () => {
+  const { output } = run(WRONG["a server left open"] ?? {});
+  assert.match(output, /a\.test\.js closes what it opens/);
+  assert.match(output, /left open: TCPServerWrap/);
+  assert.match(output, /^test: 3 passed, 1 failed$/m);
+});

@@ -22,6 +22,9 @@ export interface Tally {
   readonly failed: readonly Remark[];
 }
 
+/** Tests of this process that have been announced and have ended, those inside of others not counted. */
+export const progress = { announced: 0, ended: 0 };
+
 export function noCounts(): Counts {
   return { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
 }
@@ -31,9 +34,11 @@ export default async function* tallyReporter(events: AsyncIterable<TestEvent>): 
   const skipped: Remark[] = [];
   const failed: Remark[] = [];
   for await (const event of events) {
+    if (event.type === "test:enqueue" && event.data.nesting === 0) progress.announced++;
     if (event.type === "test:diagnostic" && event.data.nesting === 0) readCount(event.data.message, counts);
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
-    const { name, skip, file = "" } = event.data;
+    const { name, skip, nesting, file = "" } = event.data;
+    if (nesting === 0) progress.ended++;
     if (skip !== undefined && skip !== false)
       skipped.push({ name, reason: typeof skip === "string" ? skip : "", file });
     else if (event.type === "test:fail") failed.push({ name, reason: "", file });
