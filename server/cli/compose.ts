@@ -2,13 +2,14 @@
  * The only file that makes real ports: out of a configuration it puts together one running server. Order at start: the
  * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { WorldError } from "../base/error.ts";
 import type { Config } from "../config/config.ts";
 import { type FeatureGate, gateStage } from "../config/feature-gates.ts";
 import { startFields } from "../config/start-line.ts";
 import { checkInitialCluster } from "../config/validate.ts";
 import { CLUSTER_VERSION, ETCD_VERSION, KVORUM_VERSION } from "../config/version.ts";
+import { makeDurableFolder } from "../member/durable-folder.ts";
 import { Member } from "../member/member.ts";
 import type { MemberOptions } from "../member/options.ts";
 import { memberFeed } from "../metrics/member-feed.ts";
@@ -84,12 +85,12 @@ export async function startServer(
 
 /** Makes the folders, refuses one that belongs to somebody else, and takes them for this process. */
 async function lockFolders(disk: SystemDisk, { dataDir, walDir }: Config): Promise<FolderLock[]> {
-  disk.makeFolder(dataDir);
+  makeDurableFolder(disk, resolve(dataDir));
   refuseForeign(disk, dataDir);
   const locks = [await lockFolder(dataDir)];
   try {
     if (walDir !== undefined) {
-      disk.makeFolder(walDir);
+      makeDurableFolder(disk, resolve(walDir));
       locks.push(await lockFolder(walDir));
     }
     return locks;

@@ -75,19 +75,19 @@ export class Commits {
     const { index, term } = this.#applied();
     storeConsistentIndex(this.#backend, { index, term });
     const started = this.#clock.monotonicMs();
-    const running = this.#backend.commit().then(
-      () => {
+    const running = this.#backend
+      .commit()
+      .then(() => {
         if (this.#running === running) this.#running = undefined;
         this.#metrics.backendCommitted(this.#clock.monotonicMs() - started);
         this.#durableIndex = Math.max(this.#durableIndex, index);
         this.#durable(index);
         if (this.#backend.pendingOperations() > 0) this.note();
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         if (this.#running === running) this.#running = undefined;
         this.#failed(error);
-      },
-    );
+      });
     this.#running = running;
     return running;
   }

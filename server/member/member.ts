@@ -57,6 +57,7 @@ import { AutoCompactor } from "./auto-compaction.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
+import { guardedClock } from "./guarded-clock.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { Loop } from "./loop.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
@@ -122,9 +123,10 @@ export class Member {
    * fit each other, `WorldError` when the disk refuses. `restored` hears how many records were read, now and then.
    */
   constructor(options: MemberOptions, ports: MemberPorts, restored: (records: number) => void = () => undefined) {
-    const { backend, clock, logger, metrics } = ports;
+    const clock = guardedClock(ports.clock, (error) => ports.fatal(error));
     this.#options = options;
-    this.#ports = ports;
+    this.#ports = { ...ports, clock, heapShare: () => ports.heapShare(), fatal: (error) => ports.fatal(error) };
+    const { backend, logger, metrics } = ports;
     this.name = options.name;
     this.requestTimeoutMs = 5000 + 2 * options.electionMs;
 
