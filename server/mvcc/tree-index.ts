@@ -1,5 +1,5 @@
 /** All keys that have any version, in the order of their bytes. Reads that need no value are answered from here. */
-import { type ByteString, EMPTY_BYTES, toByteString } from "../base/bytes.ts";
+import { type ByteString, toByteString } from "../base/bytes.ts";
 import { SortedMap } from "../base/sorted-map.ts";
 import type { KeyIndex } from "./key-index.ts";
 
@@ -78,6 +78,3 @@ export class TreeIndex {
     return last;
   }
 }
-
-/** All keys. */
-export const EVERY_KEY: KeyRange = keyRange(EMPTY_BYTES, Uint8Array.of(0));
