@@ -66,11 +66,11 @@ for (const { what, path, call, errno, says } of CASES) {
       flags: ["--backend-batch-interval=20ms"],
     });
     const history = new History();
-    const workload = new Workload({ url: server.url, writers: 8 });
+    const workload = new Workload({ url: server.url, writers: 8, seed: 1 });
     try {
       const exited = server.spawn();
       while (!server.log.includes("ready to serve client requests")) await sleep(20);
-      workload.start();
+      workload.start(history.start());
       await sleep(300);
       writeFileSync(trigger, "");
       const ended = await Promise.race([exited, sleep(10_000).then(() => undefined)]);

@@ -3,10 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { projectFolder } from "../support/project.ts";
 
-// From dist/test/robustness back to the sources: the script is not compiled.
-const POWER_CUT = fileURLToPath(new URL("../../../test/robustness/power-cut.py", import.meta.url));
+const POWER_CUT = join(projectFolder, "test", "robustness", "power-cut.py");
 const NEEDED = ["mkfs.ext4", "mount", "umount", "truncate", "python3"];
 
 /** Why no such disk can be made here; undefined when it can. */
