@@ -81,8 +81,8 @@ test("transactions in transactions are followed down to the bound and no deeper"
     return TxnRequest.encode(txn);
   };
   assert.ok(TxnRequest.decode(nested(MAX_DEPTH / 2)));
-  refused(() => TxnRequest.decode(nested(MAX_DEPTH / 2 + 1)), /nested deeper than 100/);
-  refused(() => TxnRequest.decode(nested(1000)), /nested deeper than 100/);
+  refused(() => TxnRequest.decode(nested(MAX_DEPTH / 2 + 1)), /nested deeper than 1000/);
+  refused(() => TxnRequest.decode(nested(2000)), /nested deeper than 1000/);
 });
 
 test("a message that ends in the middle of its last field is refused", () => {

@@ -16,8 +16,11 @@ export const START_GROUP = 3;
 export const END_GROUP = 4;
 export const FIXED32 = 5;
 
-/** How deep messages (nested transactions) and unknown groups may lie in each other. */
-export const MAX_DEPTH = 100;
+/**
+ * How deep messages and unknown groups may lie in each other. A transaction may nest 128 levels (`--max-txn-ops`), each of
+ * them two messages; etcd takes 10000, which this reader's stack would not bear.
+ */
+export const MAX_DEPTH = 1000;
 
 const TWO_32 = 0x1_0000_0000;
 const MAX_HIGH = 0x1f_ffff; // the upper half of 2^53-1
