@@ -3,12 +3,14 @@
  * applied index goes into the same transaction as the effects it stands for; nothing else decides what a restart sees.
  */
 import { type ConsistentIndex, storeConsistentIndex } from "../apply/consistent-index.ts";
-import type { Backend } from "../ports/backend.ts";
+import { type Backend, BackendFull } from "../ports/backend.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 
 /** Batches that may pile up behind a slow disk before applying waits for it. */
 const BATCHES_AHEAD = 4;
+/** When to try again after the store had no room: a compaction may have made some. */
+const FULL_RETRY_MS = 1000;
 
 export class Commits {
   readonly #backend: Backend;
@@ -33,6 +35,7 @@ export class Commits {
     applied: () => ConsistentIndex;
     /** Everything up to `index` has become durable. */
     durable: (index: number) => void;
+    /** `BackendFull`: nothing is lost and the commit is tried again; anything else is fatal. */
     failed: (error: unknown) => void;
   }) {
     this.#backend = parts.backend;
@@ -59,13 +62,16 @@ export class Commits {
   note(): void {
     if (this.#backend.pendingOperations() >= this.#batchOperations) {
       if (this.#running === undefined) void this.commit();
-    } else if (this.#timer === undefined) {
-      this.#timer = this.#clock.after(this.#batchMs, () => {
-        this.#timer = undefined;
-        if (this.#running === undefined) void this.commit();
-        else this.note();
-      });
-    }
+    } else this.#arm(this.#batchMs);
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#timer = undefined;
+      if (this.#running === undefined) void this.commit();
+      else this.note();
+    });
   }
 
   /** Commits what there is; resolves when it is durable. Never rejects: a failure goes to `failed`. */
@@ -87,6 +93,7 @@ export class Commits {
       .catch((error: unknown) => {
         if (this.#running === running) this.#running = undefined;
         this.#failed(error);
+        if (error instanceof BackendFull) this.#arm(FULL_RETRY_MS);
       });
     this.#running = running;
     return running;

@@ -21,6 +21,7 @@ import { type MemberRecord, Membership } from "../cluster/membership.ts";
 import { Lessor } from "../lease/lessor.ts";
 import type { Change } from "../mvcc/event.ts";
 import { Store } from "../mvcc/store.ts";
+import { BackendFull } from "../ports/backend.ts";
 import type { Timer } from "../ports/clock.ts";
 import {
   AlarmAction,
@@ -179,7 +180,7 @@ export class Member {
       batchOperations: options.backendBatchOperations,
       applied: () => this.#consistent,
       durable: (index) => this.#committedThrough(index),
-      failed: (error) => ports.fatal(error),
+      failed: (error) => this.#commitFailed(error),
     });
     this.#snapshots = new LogSnapshots({
       wal: this.#wal,
@@ -576,6 +577,14 @@ export class Member {
       "leader-id": memberIdText(leaderId),
       term: this.#raft.term,
     });
+  }
+
+  /** A full store keeps its promises from memory and refuses what would grow it; any other failure ends the member. */
+  #commitFailed(error: unknown): void {
+    if (error instanceof BackendFull) {
+      this.#ports.logger.warn("the store has no room left: compact, delete keys or raise the quota", { error });
+      this.#raiseNoSpace();
+    } else this.#ports.fatal(error);
   }
 
   #tick(): void {

@@ -8,7 +8,11 @@ export interface Row {
   readonly keys: number;
 }
 
-const VALUE_BYTES = 256;
+/** Of every value. */
+export const VALUE_BYTES = 256;
+
+/** The key that the reading rows ask for; put before they run. */
+export const READ_KEY = "benchmark-key";
 
 export const ROWS: readonly Row[] = [
   { name: "put, 1 client", keys: 0, load: put({ conns: 1, clients: 1, total: 2000 }) },
@@ -31,7 +35,7 @@ function put(how: { conns: number; clients: number; total: number }): string[] {
 }
 
 function range(consistency: "l" | "s", clients: number, total: number): string[] {
-  return ["--conns=10", `--clients=${clients}`, "range", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", `--consistency=${consistency}`, `--total=${total}`];
+  return ["--conns=10", `--clients=${clients}`, "range", READ_KEY, `--consistency=${consistency}`, `--total=${total}`];
 }
 
 /** Fills the store for rows that read. */
