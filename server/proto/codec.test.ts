@@ -82,7 +82,7 @@ test("transactions in transactions are followed down to the bound and no deeper"
   };
   assert.ok(TxnRequest.decode(nested(MAX_DEPTH / 2)));
   refused(() => TxnRequest.decode(nested(MAX_DEPTH / 2 + 1)), /nested deeper than 1000/);
-  refused(() => TxnRequest.decode(nested(2000)), /nested deeper than 1000/);
+  refused(() => TxnRequest.decode(nested(MAX_DEPTH)), /nested deeper than 1000/);
 });
 
 test("a message that ends in the middle of its last field is refused", () => {
