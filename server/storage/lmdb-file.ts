@@ -9,11 +9,14 @@
  * No read view outlives a turn of the event loop: lmdb-js renews its view with the first read of a turn and lets it go
  * at the end of it, and no cursor is kept between calls. A view that is held keeps LMDB from reusing pages.
  */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { compareBytes, concatBytes, EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { WorldError } from "../base/error.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
 import type { Batch } from "./batch.ts";
+import { checkFreeSpace, growthBytes } from "./free-space.ts";
 import { checkLmdbHeader } from "./lmdb-header.ts";
 import { isLongKey, isStoredLongKey, readLongValue, sameGroup, storedLongKey, storedLongStart } from "./long-key.ts";
 import { bucketSeed, CHECKSUM_BYTES, checkRecord, corrupt, sealRecord } from "./record.ts";
@@ -77,12 +80,18 @@ const TREE_OPTIONS = {
 };
 
 export class LmdbFile {
+  readonly #path: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #buckets: ReadonlyMap<Bucket, OpenBucket>;
   #sizeBytes = 0;
   #inUseBytes = 0;
 
-  private constructor(root: RootDatabase<Uint8Array, Uint8Array>, buckets: ReadonlyMap<Bucket, OpenBucket>) {
+  private constructor(
+    path: string,
+    root: RootDatabase<Uint8Array, Uint8Array>,
+    buckets: ReadonlyMap<Bucket, OpenBucket>,
+  ) {
+    this.#path = path;
     this.#root = root;
     this.#buckets = buckets;
     this.refreshSizes(BUCKETS);
@@ -95,6 +104,7 @@ export class LmdbFile {
   static open(path: string, options: LmdbFileOptions): LmdbFile {
     try {
       checkLmdbHeader(path);
+      if (!existsSync(path)) checkFreeSpace(dirname(path), growthBytes(BUCKETS.length, 0));
       // A constant of its own: lmdb-js's types know neither `safeRestore` nor `permissionsMode`.
       const settings = {
         path,
@@ -109,7 +119,7 @@ export class LmdbFile {
       };
       const root = open<Uint8Array, Uint8Array>(settings);
       try {
-        const file = new LmdbFile(root, openBuckets(root));
+        const file = new LmdbFile(path, root, openBuckets(root));
         file.#checkSmallBuckets();
         return file;
       } catch (error) {
@@ -187,7 +197,8 @@ export class LmdbFile {
 
   /** Writes up to `count` operations of the batch, from the `skip`th on, as one durable transaction. */
   write(batch: Batch, skip = 0, count: number = Number.POSITIVE_INFINITY): Promise<void> {
-    return this.#transaction(() =>
+    const operations = Math.min(count, batch.operations - skip);
+    return this.#transaction(growthBytes(operations, batch.putBytes), () =>
       batch.forEach(
         (bucket, storedKey, record) => {
           const { tree } = this.#open(bucket);
@@ -216,12 +227,15 @@ export class LmdbFile {
   /** Writes records as they are stored as one durable transaction. */
   writeStored(bucket: Bucket, rows: readonly StoredRow[]): Promise<void> {
     const { tree } = this.#open(bucket);
-    return this.#transaction(() => {
+    const recordBytes = rows.reduce((sum, { record }) => sum + record.length, 0);
+    return this.#transaction(growthBytes(rows.length, recordBytes), () => {
       for (const { key, record } of rows) void tree.put(key, record);
     });
   }
 
-  async #transaction(fill: () => void): Promise<void> {
+  /** `growth`: what the file may grow by, were none of its pages free. */
+  async #transaction(growth: number, fill: () => void): Promise<void> {
+    checkFreeSpace(this.#path, growth - (this.#sizeBytes - this.#inUseBytes));
     try {
       await this.#root.batch(fill);
     } catch (error) {
