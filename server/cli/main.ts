@@ -13,9 +13,11 @@ import { helpText, USAGE } from "../config/help.ts";
 import { ConfigError } from "../config/settings.ts";
 import { versionText } from "../config/version.ts";
 import { BootstrapError } from "../member/bootstrap.ts";
+import type { LogFields } from "../ports/logger.ts";
 import { applyHeapLimit } from "../system/launch.ts";
 import { SystemLogger } from "../system/logger.ts";
 import { onSignal, resign, type Signal } from "../system/signals.ts";
+import { adviceFor } from "./advice.ts";
 import { type RunningServer, startServer } from "./compose.ts";
 import { welcome } from "./welcome.ts";
 
@@ -54,7 +56,7 @@ async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>
   const logger = openLog(config.logLevel, config.logFormat, config.logOutputs);
   for (const { level, message, fields } of notices) logger[level](message, fields);
   const fatal = (error: unknown) => {
-    logger.fatal("the server stops: it can no longer keep its promises", { error });
+    logger.fatal("the server stops: it can no longer keep its promises", { ...whatToDo(error), error });
     logger.flush();
     process.exit(1);
   };
@@ -66,7 +68,7 @@ async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>
     if (process.env["KVORUM_START"] === "person") welcome(config, server);
   } catch (error) {
     const expected = error instanceof WorldError || error instanceof BootstrapError;
-    logger.fatal("the server could not be started", { error: expected ? error.message : error });
+    logger.fatal("the server could not be started", { ...whatToDo(error), error: expected ? error.message : error });
     logger.flush();
     process.exit(1);
   }
@@ -79,6 +81,11 @@ function openLog(...[level, format, outputs]: [SystemLevel, "json" | "console", 
     bareLogger().fatal("the log could not be opened", { error });
     return process.exit(1);
   }
+}
+
+function whatToDo(error: unknown): LogFields {
+  const advice = adviceFor(error);
+  return advice === undefined ? {} : { "what-to-do": advice };
 }
 
 type SystemLevel = Parameters<typeof SystemLogger.open>[0]["level"];

@@ -1,0 +1,35 @@
+/** What a person can do about an error that ended the server or kept it from starting. */
+import { constants } from "node:os";
+import { CorruptRecord } from "../ports/backend.ts";
+
+const NOTHING_LOST = "Everything that was acknowledged is there then";
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: `Free space on that disk, then start the server again. ${NOTHING_LOST}`,
+  EDQUOT: `Free space or raise the quota of the server's user on that disk, then start it again. ${NOTHING_LOST}`,
+  EFBIG: `Raise the limit on the size of files (ulimit -f) of the server's user, then start it again. ${NOTHING_LOST}`,
+  EIO: `The disk may be failing: see the system's log and check it, then start the server again. ${NOTHING_LOST}`,
+  EROFS: "The disk can only be read: see the system's log for why, mount it for writing, then start the server again",
+  EACCES: "Give the server's user the right to read and write there, or choose another place",
+  EPERM: "Give the server's user the right to read and write there, or choose another place",
+  ENOTDIR: "A file stands where a folder is needed: move it away, or choose another place",
+};
+
+const DAMAGED =
+  "The file was changed by a failing disk or by somebody else. Check the disk, then restore the whole data directory from a copy";
+
+/** A sentence or two; undefined when the error says all that is known. */
+export function adviceFor(error: unknown): string | undefined {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if (one instanceof CorruptRecord) return DAMAGED;
+    const name = "code" in one ? nameOf(one.code) : undefined;
+    if (name !== undefined && Object.hasOwn(ADVICE, name)) return ADVICE[name];
+  }
+  return undefined;
+}
+
+/** Node's errors have a name as their code, those of LMDB the number. */
+function nameOf(code: unknown): string | undefined {
+  if (typeof code === "string") return code;
+  return Object.entries(constants.errno).find(([, number]) => number === code)?.[0];
+}
