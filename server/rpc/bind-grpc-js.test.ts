@@ -89,6 +89,7 @@ function rawCall(
       stream.close();
     });
     stream.on("error", reject);
+    stream.on("close", () => reject(new Error("closed without an end")));
     if (body !== undefined) stream.write(body);
     if (end) stream.end();
   });
@@ -345,18 +346,19 @@ test("a caller that goes away cancels its calls, and their late answers go nowhe
       },
     },
   });
-  const { client, server, member } = await start(t, { handlers });
+  const { client, server, member, url } = await start(t, { handlers });
   const abort = new AbortController();
   const call = client.call(kv.methods.range, { key: utf8Bytes("a") }, { signal: abort.signal });
-  const stream = client.bidi(watch.methods.watch);
+  const session = rawSession(t, url);
+  const stream = rawCall(session, watch.methods.watch.path, undefined, {}, false);
   while (server.dispatcher.size < 2) await sleep(5);
   abort.abort();
   assert.equal((await call).status.code, 1);
   while (server.dispatcher.size > 1) await sleep(5);
   assert.equal(canceled, 1);
   answer({} as never);
-  client.close();
-  await stream.status;
+  session.destroy(); // the whole connection
+  await stream.catch(() => undefined);
   while (server.dispatcher.size > 0) await sleep(5);
   assert.ok(member.watchSides[0]?.closed);
   assert.deepEqual(server.broken, []);
