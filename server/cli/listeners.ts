@@ -10,7 +10,13 @@
  * Ports are taken early, so that one in use is found before anything is opened; connections are let in by `serve`.
  */
 import { unlinkSync } from "node:fs";
-import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from "node:http";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { WorldError } from "../base/error.ts";
@@ -45,6 +51,8 @@ export interface Traffic {
 const HANDSHAKE_MS = 10_000;
 const HEADERS_MS = 5 * 60_000;
 
+const TCP_KEEPALIVE_MS = 30_000;
+
 /** The start of HTTP/2's preface; no HTTP/1 request begins so. */
 const PREFACE = Buffer.from("PRI ");
 /** The first byte of a TLS handshake. */
@@ -69,7 +77,7 @@ export class Listeners {
     try {
       for (const places of placesOf(options.addresses)) ports.push(...(await bindPlaces(places, options, tls)));
     } catch (error) {
-      await Promise.all(ports.map((port) => port.close(0)));
+      await closeAll(ports);
       throw error;
     }
     return new Listeners(options, ports);
@@ -99,9 +107,14 @@ export class Listeners {
    * called before `serve`, and twice.
    */
   async close(graceMs: number): Promise<void> {
+    const closed = this.#ports.map((port) => port.stopAccepting());
     const engines = new Set(this.#ports.flatMap(({ engine }) => (engine === undefined ? [] : [engine])));
-    const closed = this.#ports.map((port) => port.close(graceMs));
-    await Promise.all([...[...engines].map((engine) => engine.stop(graceMs)), ...closed]);
+    await Promise.all([
+      ...[...engines].map((engine) => engine.stop(graceMs)),
+      ...this.#ports.map((port) => port.finishRequests(graceMs)),
+    ]);
+    for (const port of this.#ports) port.destroyConnections();
+    await Promise.all(closed);
   }
 }
 
@@ -157,7 +170,7 @@ async function bindPlaces(
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (place.optional && (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT")) continue;
-      await Promise.all(ports.map((bound) => bound.close(0)));
+      await closeAll(ports);
       throw new WorldError(
         `listen on ${placeText(place)} (${options.flag}=${place.url})`,
         new Error(hint(code, error)),
@@ -165,6 +178,12 @@ async function bindPlaces(
     }
   }
   return ports;
+}
+
+async function closeAll(ports: readonly Port[]): Promise<void> {
+  const closed = ports.map((port) => port.stopAccepting());
+  for (const port of ports) port.destroyConnections();
+  await Promise.all(closed);
 }
 
 function hint(code: string | undefined, error: unknown): string {
@@ -197,6 +216,9 @@ class Port {
   #traffic: Traffic | undefined;
   #early: Socket[] = [];
   #closing = false;
+  /** Under way over HTTP/1. */
+  #requests = 0;
+  #idle: (() => void) | undefined;
 
   constructor(place: Place, options: ListenerOptions, tls: ClientCertificates | undefined) {
     this.#place = place;
@@ -204,7 +226,7 @@ class Port {
     this.secure = place.secure;
     this.#server = createHttpServer(
       { headersTimeout: HEADERS_MS, requestTimeout: 0, noDelay: true },
-      (request, response) => this.#traffic?.http?.(request, response),
+      (request, response) => this.#requested(request, response),
     );
     if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
     const own = this.#server.listeners("connection") as ((socket: Socket) => void)[];
@@ -256,28 +278,47 @@ class Port {
     for (const socket of early) this.#letIn(socket);
   }
 
-  async close(graceMs: number): Promise<void> {
-    if (this.#closing) return;
+  /** Resolves when every connection has gone. */
+  stopAccepting(): Promise<void> {
     this.#closing = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#early) socket.destroy();
-    // Requests over HTTP/1 may finish; connections of the engine are the engine's to end.
-    const timer = setTimeout(() => this.#destroyAll(), graceMs);
-    await closed;
-    clearTimeout(timer);
-    this.#destroyAll();
+    const early = this.#early;
+    this.#early = [];
+    for (const socket of early) socket.destroy();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
-  #destroyAll(): void {
+  /** Resolves when no request over HTTP/1 is under way, after `graceMs` at the latest. */
+  finishRequests(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#requests === 0) return resolve();
+      const timer = setTimeout(resolve, graceMs);
+      this.#idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  destroyConnections(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #requested(request: IncomingMessage, response: ServerResponse): void {
+    this.#requests++;
+    response.once("close", () => {
+      this.#requests--;
+      if (this.#requests === 0) this.#idle?.();
+    });
+    this.#traffic?.http?.(request, response);
   }
 
   #connected(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     socket.on("error", () => undefined); // its close follows, and whoever reads from it hears of it
+    socket.allowHalfOpen = false; // an HTTP/1 server wants it so; an HTTP/2 session would never hear of the end
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, 30_000);
+    socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     if (this.#traffic !== undefined) this.#letIn(socket);
     else if (this.#early.length < EARLY_MAX && !this.#closing) this.#early.push(socket);
     else socket.destroy();
@@ -290,14 +331,16 @@ class Port {
 
   /** Waits for as many bytes as tell what is spoken, and puts them back. */
   #sniff(socket: Socket): void {
+    let start: Buffer = Buffer.alloc(0);
     const look = () => {
       const chunk: Buffer | null = socket.read();
       if (chunk === null) return; // the end, or not yet
-      socket.unshift(chunk);
-      const spoken = spokenIn(chunk);
+      start = start.length === 0 ? chunk : Buffer.concat([start, chunk]);
+      const spoken = spokenIn(start);
       if (spoken === undefined) return;
       socket.off("readable", look);
       socket.setTimeout(0);
+      socket.unshift(start);
       this.#route(socket, spoken);
     };
     socket.setTimeout(HEADERS_MS, () => socket.destroy());
@@ -308,8 +351,10 @@ class Port {
     const { engine, http } = this.#traffic as Traffic;
     if (spoken === "tls" && this.#tls !== undefined) this.#tls.emit("connection", socket);
     else if (spoken === "http2" && engine !== undefined) engine.accept(socket);
-    else if (spoken === "http1" && http !== undefined) this.#takeHttp1(socket);
-    else socket.destroy();
+    else if (spoken === "http1" && http !== undefined) {
+      socket.allowHalfOpen = true; // a client may end its side and still read the answer
+      this.#takeHttp1(socket);
+    } else socket.destroy();
   }
 
   #secured(socket: TLSSocket): void {

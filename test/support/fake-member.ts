@@ -1,5 +1,5 @@
 /** A small member for the tests of this room and of rpc: a map of keys, every write one revision, no log. */
-import { EMPTY_BYTES, fromByteString, toByteString } from "../../server/base/bytes.ts";
+import { fromByteString, toByteString } from "../../server/base/bytes.ts";
 import { EtcdError } from "../../server/base/error.ts";
 import {
   AlarmResponse,
@@ -127,7 +127,7 @@ export class FakeMember implements MemberApi {
     if (request.revision > this.revision) throw new EtcdError("FutureRevision");
     const from = toByteString(request.key);
     const end = request.rangeEnd.length === 0 ? `${from}\0` : toByteString(request.rangeEnd);
-    const found = [...this.keys].filter(([key]) => key >= from && (end === "\0" || key < end)).sort();
+    const found = [...this.keys].filter(([key]) => key >= from && (end === "\0" || key < end)).sort(byKey);
     const kept = request.limit > 0 ? found.slice(0, request.limit) : found;
     const kvs = kept.map(([key, value]) =>
       encodeKeyValue({ key: fromByteString(key), value, createRevision: 2, modRevision: 2, version: 1, lease: 0n }),
@@ -215,17 +215,6 @@ export class FakeMember implements MemberApi {
   async defragment(): Promise<void> {}
 }
 
-/** A patient caller. */
-export const NOBODY_WAITS: Patience = { deadlineMs: undefined };
-
-/** The encoded KeyValue of a key without a value. */
-export function bareKeyValue(key: string): Uint8Array {
-  return encodeKeyValue({
-    key: fromByteString(key),
-    value: EMPTY_BYTES,
-    createRevision: 1,
-    modRevision: 1,
-    version: 1,
-    lease: 0n,
-  });
+function byKey([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return left < right ? -1 : 1;
 }

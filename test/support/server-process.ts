@@ -78,6 +78,11 @@ export class ServerProcess {
     return this.#log;
   }
 
+  /** Resolves when the process that was started last has ended. */
+  get exited(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    return this.#exited ?? Promise.resolve({ code: null, signal: null });
+  }
+
   /** All flags that it is started with. */
   get arguments(): string[] {
     const peer = `http://127.0.0.1:${this.peerPort}`;
@@ -99,7 +104,10 @@ export class ServerProcess {
     const deadline = AbortSignal.timeout(this.#options.readyMs ?? 30_000);
     for (;;) {
       if (this.#log.includes(READY)) return;
-      const ended = await Promise.race([exited, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 10))]);
+      const ended = await Promise.race([
+        exited,
+        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 10)),
+      ]);
       if (ended !== undefined)
         throw new Error(`the server ended (${ended.code ?? ended.signal}) before it served:\n${this.#log}`);
       if (deadline.aborted) throw new Error(`the server does not serve yet:\n${this.#log}`);
