@@ -1,4 +1,5 @@
 /* Makes writes or syncs of some files fail, as a full or a broken disk would. Preloaded into the server by the tests.
+ * Where writes fail for want of space, the file system also says that it has none.
  *
  *   FAULT_TRIGGER  the faults begin when this file exists
  *   FAULT_PATH     only files whose path contains this
@@ -12,22 +13,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-static int failing(const char *call, int fd) {
+/* The error number for this call on this file; 0: none. Leaves errno as it is. */
+static int fault_of(const char *call, const char *file) {
   const char *wanted = getenv("FAULT_CALL"), *path = getenv("FAULT_PATH"), *trigger = getenv("FAULT_TRIGGER");
+  int kept = errno, begun;
+  if (!wanted || !path || !trigger || strcmp(wanted, call) != 0 || !strstr(file, path)) return 0;
+  begun = access(trigger, F_OK) == 0;
+  errno = kept;
+  return begun ? atoi(getenv("FAULT_ERRNO")) : 0;
+}
+
+static int failing(const char *call, int fd) {
   char link[64], target[4096];
   ssize_t length;
-  int kept = errno;
-  if (!wanted || !path || !trigger || strcmp(wanted, call) != 0) return 0;
-  if (access(trigger, F_OK) != 0) { errno = kept; return 0; }
+  int kept = errno, fault;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   length = readlink(link, target, sizeof target - 1);
-  if (length < 0) { errno = kept; return 0; }
+  errno = kept;
+  if (length < 0) return 0;
   target[length] = 0;
-  if (!strstr(target, path)) { errno = kept; return 0; }
-  errno = atoi(getenv("FAULT_ERRNO"));
-  return 1;
+  fault = fault_of(call, target);
+  if (fault != 0) errno = fault;
+  return fault != 0;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -40,3 +50,15 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) { return failing("write", fd) ? -1 : REAL(pwritev64)(fd, parts, count, at); }
 int fsync(int fd) { return failing("sync", fd) ? -1 : REAL(fsync)(fd); }
 int fdatasync(int fd) { return failing("sync", fd) ? -1 : REAL(fdatasync)(fd); }
+
+/* Both names of it: which one is called depends on how the caller was built. */
+int statfs(const char *path, struct statfs *stats) {
+  int result = REAL(statfs)(path, stats);
+  if (result == 0 && fault_of("write", path) == ENOSPC) stats->f_bavail = stats->f_bfree = 0;
+  return result;
+}
+int statfs64(const char *path, struct statfs64 *stats) {
+  int result = REAL(statfs64)(path, stats);
+  if (result == 0 && fault_of("write", path) == ENOSPC) stats->f_bavail = stats->f_bfree = 0;
+  return result;
+}
