@@ -1,6 +1,6 @@
 /**
  * `npm run test:etcd-common`: the rows of etcd's own black-box suite that `rows.txt` lists, on our server. The suite is a
- * program that KVORUM_ETCD_COMMON names: it takes `--minimal --run REGEX`, starts the server that SERVER_BIN names, and
+ * program that KVORUM_ETCD_COMMON names: it takes `--minimal --retry 0 --run REGEX`, starts the server that SERVER_BIN names, and
  * leaves one line for each row in `etcd-common/SUITE_LABEL/results.tsv` below SUITE_OUT. It needs root. Words as
  * arguments choose the rows that contain one of them.
  */
@@ -29,7 +29,14 @@ async function main(words: readonly string[]): Promise<number> {
     return process.env["KVORUM_NO_SKIP"] === "1" ? 1 : 0;
   }
   const results = await runSuite(rows);
-  const lost = rows.filter((row) => results.get(row) !== "pass");
+  const isLost = (row: string) => results.get(row) !== "pass";
+  // Its tests have short time limits: on a busy machine a row gets a second chance, which is told.
+  const again = rows.filter(isLost);
+  if (again.length > 0) {
+    for (const [row, result] of await runSuite(again)) results.set(row, result);
+    for (const row of again) if (!isLost(row)) console.log(`passed at the second try: ${row}`);
+  }
+  const lost = rows.filter(isLost);
   for (const row of lost) console.log(`lost: ${row} (${results.get(row) ?? "not run"})`);
   console.log(`${rows.length - lost.length} passed, ${lost.length} failed`);
   return lost.length === 0 ? 0 : 1;
@@ -49,7 +56,7 @@ async function runSuite(rows: readonly string[]): Promise<Map<string, string>> {
   const folder = mkdtempSync(join(tmpdir(), "kvorum-etcd-common-"));
   try {
     const server = `${process.execPath} ${join(projectFolder, "dist", "server", "cli", "main.js")}`;
-    const child = spawn(SUITE, ["--minimal", "--run", `^(${[...tests].join("|")})$`], {
+    const child = spawn(SUITE, ["--minimal", "--retry", "0", "--run", `^(${[...tests].join("|")})$`], {
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, SERVER_BIN: server, SUITE_OUT: folder, SUITE_LABEL: LABEL },
     });
