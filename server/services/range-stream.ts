@@ -7,7 +7,7 @@
  */
 import { concatBytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
-import { RangeRequest, RangeResponse, RangeStreamResponse } from "../proto/etcdserverpb.ts";
+import { RangeRequest, RangeResponse, RangeStreamResponse, SortTarget } from "../proto/etcdserverpb.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import type { Call, Outlet } from "./call.ts";
 import { headerWithRevision } from "./header.ts";
@@ -84,6 +84,8 @@ export class RangeStream {
         ...request,
         key: this.#next.key,
         limit: this.#chunkKeys,
+        // A target without an order would sort each chunk by itself, and the next one would begin anywhere.
+        sortTarget: SortTarget.KEY,
         revision: this.#next.revision,
         // The barrier stands before the first read; the later ones read that same revision.
         serializable: request.serializable || !first,

@@ -54,7 +54,7 @@ export class Generator {
     const dice = this.#random.below(1000);
     if (dice < 280) return { method: "put", message: this.#put() };
     if (dice < 480) return { method: "range", message: this.#range() };
-    if (dice < 520) return { method: "rangeStream", message: this.#range() };
+    if (dice < 520) return { method: "rangeStream", message: this.#rangeToStream() };
     if (dice < 600) return { method: "deleteRange", message: this.#deleteRange() };
     if (dice < 860) return { method: "txn", message: this.#txn(2) };
     if (dice < 880) return { method: "compact", message: this.#compact() };
@@ -127,6 +127,12 @@ export class Generator {
     });
   }
 
+  /** etcd's stream miscounts and skips where a target without an order makes it sort each chunk; ours goes by key. */
+  #rangeToStream(): RangeRequest {
+    const range = this.#range();
+    return range.sortOrder === 0 ? { ...range, sortTarget: 0 } : range;
+  }
+
   #bound(): number {
     return this.#random.chance(0.6) ? 0 : Math.max(0, this.revision - this.#random.below(60));
   }
@@ -145,10 +151,21 @@ export class Generator {
     return DeleteRangeRequest.create({ key, rangeEnd: this.rangeEnd(key), prevKv: this.#random.chance(0.4) });
   }
 
+  /**
+   * etcd 3.7.3 forgets a key that one transaction deletes and puts again, once that very revision is compacted, and
+   * stops when it is read. Its check of duplicate keys lets such a transaction pass where the deletion ends in "\0" or
+   * lies in another nested transaction; so one that could do this only deletes or only puts.
+   */
   #txn(depth: number): TxnRequest {
+    const only = this.#random.pick(["put", "deleteRange"] as const);
+    const nests = this.#random.chance(0.3);
+    return this.#txnOf(nests ? depth : 0, (kind) => !nests || kind !== (only === "put" ? "deleteRange" : "put"));
+  }
+
+  #txnOf(depth: number, allows: (kind: "put" | "deleteRange") => boolean): TxnRequest {
     const operations = () => {
-      const made = Array.from({ length: this.#random.below(5) }, () => this.#operation(depth));
-      return made.some(deletes) ? made.map(withoutIgnore) : made;
+      const made = Array.from({ length: this.#random.below(5) }, () => this.#operation(depth, allows));
+      return made.some(isDeletion) ? made.map(withoutIgnore) : made;
     };
     return TxnRequest.create({
       compare: Array.from({ length: this.#random.below(3) }, () => this.#compare()),
@@ -157,14 +174,21 @@ export class Generator {
     });
   }
 
-  #operation(depth: number): RequestOp {
+  #operation(depth: number, allows: (kind: "put" | "deleteRange") => boolean): RequestOp {
     const dice = this.#random.below(100);
     if (dice < 1) return RequestOp.create();
-    if (dice < 40) return RequestOp.create({ request: { kind: "put", value: this.#put() } });
-    if (dice < 70) return RequestOp.create({ request: { kind: "range", value: this.#range() } });
-    if (dice < 88 || depth === 0)
-      return RequestOp.create({ request: { kind: "deleteRange", value: this.#deleteRange() } });
-    return RequestOp.create({ request: { kind: "txn", value: this.#txn(depth - 1) } });
+    if (dice < 40 && allows("put")) return RequestOp.create({ request: { kind: "put", value: this.#put() } });
+    if (dice < 58 && allows("deleteRange"))
+      return RequestOp.create({ request: { kind: "deleteRange", value: this.#deletionInTxn() } });
+    if (dice < 72 && depth > 0)
+      return RequestOp.create({ request: { kind: "txn", value: this.#txnOf(depth - 1, allows) } });
+    return RequestOp.create({ request: { kind: "range", value: this.#range() } });
+  }
+
+  #deletionInTxn(): DeleteRangeRequest {
+    const deletion = this.#deleteRange();
+    const toTheEnd = deletion.rangeEnd.length === 1 && deletion.rangeEnd[0] === 0;
+    return toTheEnd ? { ...deletion, rangeEnd: prefixEnd(deletion.key) } : deletion;
   }
 
   #compare(): Compare {
@@ -215,13 +239,14 @@ export class Generator {
   }
 }
 
-/** Whether an operation may delete keys. */
-function deletes({ request }: RequestOp): boolean {
+function isDeletion({ request }: RequestOp): boolean {
   return request?.kind === "deleteRange" || request?.kind === "txn";
 }
 
 /** etcd 3.7.3 crashes on a put that keeps the value of a key which the same transaction has deleted. */
 function withoutIgnore(operation: RequestOp): RequestOp {
   if (operation.request?.kind !== "put") return operation;
-  return RequestOp.create({ request: { kind: "put", value: { ...operation.request.value, ignoreValue: false, ignoreLease: false } } });
+  return RequestOp.create({
+    request: { kind: "put", value: { ...operation.request.value, ignoreValue: false, ignoreLease: false } },
+  });
 }
