@@ -67,6 +67,9 @@ const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Unsent bytes of a stream from which on its service is held back. */
 const UNSENT_MAX_BYTES = 64 * 1024;
 
+/** What goes out between two pings when nothing but they are answered; headers or data are more. */
+const PING_ANSWER_BYTES_MAX = 64;
+
 /** How long the last words to a peer may take. */
 const GOODBYE_MS = 500;
 
@@ -177,7 +180,12 @@ export class GrpcJsEngine implements Engine {
     });
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     if (session.encrypted || minTimeMs === 0) return;
+    // A long answer goes out piece by piece, and only the socket's counter tells that some of it went between two pings.
+    let writtenBefore = 0;
     session.on("ping", () => {
+      const { bytesWritten } = session.socket;
+      if (bytesWritten - writtenBefore > PING_ANSWER_BYTES_MAX) connection.pings.sent();
+      writtenBefore = bytesWritten;
       if (!connection.pings.allow(this.#options.monotonicMs(), connection.calls)) sendAway(session);
     });
   }
