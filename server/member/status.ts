@@ -4,8 +4,8 @@ import type { Backend } from "../ports/backend.ts";
 import { type AlarmMember, AlarmType, type ResponseHeader, StatusResponse } from "../proto/etcdserverpb.ts";
 import type { RaftStatus } from "../raft/status.ts";
 
-/** The quota that stands when none is given, as etcd reports it: 2 GiB. */
-const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
+/** What is said of a store without a quota: any number below zero asks for that. */
+const NO_QUOTA = -1;
 
 export function memberStatus(facts: {
   readonly header: ResponseHeader;
@@ -22,13 +22,14 @@ export function memberStatus(facts: {
     version: facts.serverVersion,
     dbSize: facts.backend.sizeBytes(),
     dbSizeInUse: facts.backend.sizeInUseBytes(),
-    dbSizeQuota: facts.quotaBytes ?? DEFAULT_QUOTA_BYTES,
+    dbSizeQuota: facts.quotaBytes ?? NO_QUOTA,
     leader: facts.raft.leaderId,
     raftIndex: facts.raft.commit,
     raftTerm: facts.raft.term,
     raftAppliedIndex: facts.raft.applied,
     isLearner: facts.isLearner,
     storageVersion: facts.storageVersion,
+    downgradeInfo: { enabled: false, targetVersion: "" },
     errors: [...(facts.raft.leaderId === 0n ? ["etcdserver: no leader"] : []), ...facts.alarms.map(alarmText)],
   });
 }
