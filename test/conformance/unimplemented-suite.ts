@@ -1,0 +1,30 @@
+/** What Kvorum does not do yet says so, in the words of gRPC. On etcd, which does it all, there is nothing to see here. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type AnyMethod, SERVICES } from "../../server/proto/services.ts";
+import { statusText } from "./store.ts";
+import { suite } from "./target.ts";
+
+const { memberList: _list, ...memberChanges } = SERVICES.cluster.methods;
+const { snapshot, moveLeader, downgrade } = SERVICES.maintenance.methods;
+
+export const UNIMPLEMENTED: readonly AnyMethod[] = [
+  ...Object.values<AnyMethod>(memberChanges),
+  snapshot,
+  moveLeader,
+  downgrade,
+  ...Object.values<AnyMethod>(SERVICES.auth.methods),
+  ...Object.values<AnyMethod>(SERVICES.lock.methods),
+  ...Object.values<AnyMethod>(SERVICES.election.methods),
+];
+
+export const unimplementedSuite = suite("What comes later", [], (store) => {
+  for (const method of UNIMPLEMENTED)
+    test(`${method.path} is not implemented`, async () => {
+      const ended =
+        method.kind === "serverStream"
+          ? await store.client.serverStream(method as typeof snapshot).status
+          : (await store.client.call(method as typeof moveLeader)).status;
+      assert.equal(statusText(ended), `Unimplemented method ${method.name} not implemented`);
+    });
+});
