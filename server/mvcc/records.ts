@@ -67,6 +67,12 @@ export class Records {
     return last;
   }
 
+  /** Throws `CorruptRecord` when the store has another number of records than were `found`. */
+  checkCount(found: number): void {
+    const count = this.#backend.recordCount("key") ?? found;
+    if (count !== found) throw new CorruptRecord(`${found} of ${count} records are found in bucket "key"`);
+  }
+
   get scheduledCompaction(): number | undefined {
     return this.#mark(SCHEDULED_KEY);
   }

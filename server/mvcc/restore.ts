@@ -9,6 +9,7 @@ import { Compaction } from "./compaction.ts";
 import { KeyIndex, type Version } from "./key-index.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { isTombstone, readRevision } from "./revision.ts";
+import { RevisionOrder } from "./revision-order.ts";
 
 const RECORD_SLICE = 2000;
 const KEY_SLICE = 10_000;
@@ -18,16 +19,18 @@ export function* restore(space: Keyspace): Generator<number, void, void> {
   space.reset();
   const finished = space.records.finishedCompaction ?? -1;
   const scheduled = space.records.scheduledCompaction ?? 0;
+  const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
   const keys = new Map<ByteString, KeyIndex>();
   let records = 0;
   for (let after: Uint8Array | undefined; ; ) {
     after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, value) => {
-      addRecord(space, keys, revisionKey, value);
+      addRecord(space, keys, order, revisionKey, value);
       records++;
     });
     if (after === undefined) break;
     yield records;
   }
+  space.records.checkCount(records);
   let ordered = 0;
   for (const name of [...keys.keys()].sort(byBytes)) {
     const entry = keys.get(name) as KeyIndex;
@@ -42,8 +45,16 @@ export function* restore(space: Keyspace): Generator<number, void, void> {
   if (scheduled > 0 && scheduled > finished) space.compactions.push(new Compaction(space, scheduled, undefined));
 }
 
-function addRecord(space: Keyspace, keys: Map<ByteString, KeyIndex>, revisionKey: Uint8Array, value: Uint8Array): void {
-  const { main, sub } = readRevision(revisionKey);
+function addRecord(
+  space: Keyspace,
+  keys: Map<ByteString, KeyIndex>,
+  order: RevisionOrder,
+  revisionKey: Uint8Array,
+  value: Uint8Array,
+): void {
+  const revision = readRevision(revisionKey);
+  order.next(revision);
+  const { main, sub } = revision;
   const { key, createRevision, modRevision, version, lease } = decode(value, main, sub);
   const name = toByteString(key);
   const deletes = isTombstone(revisionKey);

@@ -18,7 +18,8 @@ import type { Version } from "./key-index.ts";
 import { Keyspace } from "./keyspace.ts";
 import { type RangeOptions, type RangeResult, readRange } from "./read.ts";
 import { restore } from "./restore.ts";
-import { mainOf, type Revision } from "./revision.ts";
+import { type Revision, readRevision } from "./revision.ts";
+import { RevisionOrder } from "./revision-order.ts";
 import { WriteTxn } from "./write-txn.ts";
 
 export interface StoreOptions {
@@ -116,7 +117,8 @@ export class Store {
 
   /**
    * What changed from main revision `from` to `to`, both included, in order: whole revisions, at most `limit` of them.
-   * Fewer mean that `to` was reached. Throws `EtcdError` Compacted when `from` is below the compact revision.
+   * Fewer mean that `to` was reached. Throws `EtcdError` Compacted when `from` is below the compact revision,
+   * `CorruptRecord` when records are missing.
    */
   events(from: number, to: number, limit: number): Change[] {
     if (from < this.#space.compactRevision) throw new EtcdError("Compacted");
@@ -124,13 +126,16 @@ export class Store {
     let revisions = 0;
     let last = 0;
     if (to < from || limit <= 0) return changes;
+    const order = new RevisionOrder(Math.max(from - 1, this.#space.compactRevision, 1));
     this.#space.records.scan(Math.max(from, 0), to, (key, value) => {
-      const main = mainOf(key);
-      if (main !== last && ++revisions > limit) return false;
-      last = main;
+      const revision = readRevision(key);
+      if (revision.main !== last && ++revisions > limit) return false;
+      order.next(revision);
+      last = revision.main;
       changes.push(changeOf(key, value));
       return true;
     });
+    if (revisions <= limit) order.end(Math.min(to, this.#space.currentRevision));
     return changes;
   }
 

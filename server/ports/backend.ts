@@ -22,6 +22,11 @@ export interface Backend {
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
   /** Nothing happens when the key is not there. */
   delete(bucket: Bucket, key: Uint8Array): void;
+  /**
+   * Records of the bucket as the store itself keeps count of them; undefined while anything is not durable yet. A scan
+   * that finds another number has met damage that no checksum shows.
+   */
+  recordCount(bucket: Bucket): number | undefined;
   /** Puts and deletes in the batch since the last `commit` was called. */
   pendingOperations(): number;
   /**

@@ -114,6 +114,11 @@ export class LmdbBackend implements Backend {
     this.#open.delete(bucket, key);
   }
 
+  recordCount(bucket: Bucket): number | undefined {
+    const pending = this.#open.operations > 0 || this.#sealed !== undefined || this.#writing !== undefined;
+    return pending ? undefined : this.#file.recordCount(bucket);
+  }
+
   pendingOperations(): number {
     return this.#open.operations;
   }

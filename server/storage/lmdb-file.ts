@@ -140,10 +140,14 @@ export class LmdbFile {
       if (bucket === "key") continue;
       let rows = 0;
       for (const _ of this.#storedRows(bucket, EMPTY_BYTES, undefined)) rows++;
-      const { entryCount } = this.#open(bucket).tree.getStats() as TreeStats;
-      if (rows !== entryCount)
-        throw new Error(`bucket "${bucket}" is damaged: ${rows} of ${entryCount} records are found`);
+      const count = this.recordCount(bucket);
+      if (rows !== count) throw new Error(`bucket "${bucket}" is damaged: ${rows} of ${count} records are found`);
     }
+  }
+
+  /** As LMDB keeps count of them beside the tree itself. */
+  recordCount(bucket: Bucket): number {
+    return (this.#open(bucket).tree.getStats() as TreeStats).entryCount;
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {

@@ -84,6 +84,25 @@ export function backendContract(name: string, newPlace: () => BackendPlace): voi
     await backend.close();
   });
 
+  promise("recordCount is what a scan finds, and unknown while anything is not durable", async (place) => {
+    const backend = place.open();
+    assert.equal(backend.recordCount("key"), 0);
+    for (let number = 0; number < 300; number++) backend.put("key", utf8Bytes(`k${number}`), utf8Bytes("x"));
+    backend.put("meta", utf8Bytes("m"), utf8Bytes("x"));
+    assert.equal(backend.recordCount("key"), undefined);
+    const commit = backend.commit();
+    assert.equal(backend.recordCount("key"), undefined);
+    await commit;
+    assert.equal(backend.recordCount("key"), 300);
+    assert.equal(backend.recordCount("meta"), 1);
+    for (let number = 0; number < 300; number += 2) backend.delete("key", utf8Bytes(`k${number}`));
+    await backend.commit();
+    const reopened = await place.crash(backend);
+    assert.equal(reopened.recordCount("key"), 150);
+    assert.equal(rows(reopened, "key").length, 150);
+    await reopened.close();
+  });
+
   promise("commits resolve in the order in which they were called", async (place) => {
     const backend = place.open();
     const order: number[] = [];

@@ -87,7 +87,7 @@ async function strike(t: TestContext, server: ServerProcess, breakDisk: () => vo
   workload.start(history.start());
   while (workload.acknowledged.length < 100) await sleep(10);
   breakDisk();
-  const ended = await Promise.race([server.exited, sleep(20_000).then(() => undefined)]);
+  const ended = await Promise.race([server.exited, sleep(20_000, undefined, { ref: false })]);
   assert.ok(ended !== undefined, `the server stops by itself; it said:\n${server.log.slice(-2000)}`);
   assert.ok(ended.code !== 0 && ended.signal !== "SIGTERM", "and not as if all were well");
   await workload.stop();

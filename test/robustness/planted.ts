@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { projectFolder } from "../support/project.ts";
 
-const BUILT_SERVER = fileURLToPath(new URL("../../server", import.meta.url));
+const BUILT = fileURLToPath(new URL("../..", import.meta.url));
 // Inside node_modules, so that the copy still finds the packages that the server needs.
 const CACHE = join(projectFolder, "node_modules", ".cache");
 
@@ -77,27 +77,25 @@ export const CHECKSUM_IGNORED: Edit = {
 
 export class PlantedServer {
   readonly command: readonly string[];
-  /** The copy of the folder `server`. */
-  readonly server: string;
-  readonly #folder: string;
+  /** Holds copies of the built folders `server` and `test`. */
+  readonly folder: string;
 
   /** Throws when the place of an edit is not found once: then it must be described anew. */
   constructor(...edits: readonly Edit[]) {
     mkdirSync(CACHE, { recursive: true });
-    this.#folder = mkdtempSync(join(CACHE, "kvorum-planted-"));
-    this.server = join(this.#folder, "server");
-    cpSync(BUILT_SERVER, this.server, { recursive: true });
-    writeFileSync(join(this.#folder, "package.json"), '{"type":"module"}');
+    this.folder = mkdtempSync(join(CACHE, "kvorum-planted-"));
+    for (const name of ["server", "test"]) cpSync(join(BUILT, name), join(this.folder, name), { recursive: true });
+    writeFileSync(join(this.folder, "package.json"), '{"type":"module"}');
     for (const { file, from, to } of edits) {
-      const path = join(this.server, file);
+      const path = join(this.folder, "server", file);
       const parts = readFileSync(path, "utf8").split(from);
       if (parts.length !== 2) throw new Error(`"${from}" is ${parts.length - 1} times in ${file}, wanted once`);
       writeFileSync(path, parts.join(to));
     }
-    this.command = [process.execPath, join(this.server, "cli", "main.js")];
+    this.command = [process.execPath, join(this.folder, "server", "cli", "main.js")];
   }
 
   remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -94,6 +94,10 @@ export class MemoryBackend implements Backend {
     map.delete(name);
   }
 
+  recordCount(bucket: Bucket): number | undefined {
+    return this.#undo.length === 0 && this.#commits.length === 0 ? this.#bucket(bucket).size : undefined;
+  }
+
   pendingOperations(): number {
     return this.#touched.size;
   }

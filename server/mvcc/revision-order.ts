@@ -1,0 +1,38 @@
+/**
+ * What the order of records says about their being all there. Nothing above the compacted revision is ever deleted, so
+ * main revisions follow one another without a gap, and in each the sub-revisions from 0 on. Checksums guard what a record
+ * says; this guards against a page that hides records, behind which an older value would be taken for the newest.
+ */
+import { CorruptRecord } from "../ports/backend.ts";
+import type { Revision } from "./revision.ts";
+
+export class RevisionOrder {
+  readonly #after: number;
+  #main: number;
+  #sub = -1;
+
+  /** Every main revision above `after`, and what belongs to it, must come. */
+  constructor(after: number) {
+    this.#after = after;
+    this.#main = after;
+  }
+
+  /** The next record in order. Throws `CorruptRecord` when one before it is missing. */
+  next({ main, sub }: Revision): void {
+    if (main <= this.#after) return;
+    const follows = main === this.#main ? sub === this.#sub + 1 : main === this.#main + 1 && sub === 0;
+    if (!follows) throw missing(this.#main, this.#sub, `${main}.${sub}`);
+    this.#main = main;
+    this.#sub = sub;
+  }
+
+  /** There are no more records. Throws `CorruptRecord` when the last of them was not of main revision `last`. */
+  end(last: number): void {
+    if (this.#main < last) throw missing(this.#main, this.#sub, `the end at ${last}`);
+  }
+}
+
+function missing(main: number, sub: number, found: string): CorruptRecord {
+  const from = sub < 0 ? `${main}` : `${main}.${sub}`;
+  return new CorruptRecord(`records between revision ${from} and ${found} are missing in bucket "key"`);
+}
