@@ -116,6 +116,8 @@ export class Member {
   #isLeader = false;
   #heapTight = false;
   #stopping = false;
+  /** The alarm is on its way through the log: one is enough. */
+  #raisesNoSpace = false;
   #expectations: { holds: () => boolean; resolve: () => void; reject: (error: EtcdError) => void }[] = [];
   #ticker: Timer | undefined;
 
@@ -483,15 +485,18 @@ export class Member {
   }
 
   #raiseNoSpace(): void {
-    if (this.#state.alarms.isActive(AlarmType.NOSPACE)) return;
+    if (this.#raisesNoSpace || this.#leaderId === 0n || this.#state.alarms.isActive(AlarmType.NOSPACE)) return;
+    this.#raisesNoSpace = true;
     this.#ports.logger.warn("the data has reached the quota: raising alarm NOSPACE; compact, then disarm it", {
       "quota-bytes": this.#options.quotaBytes,
       "in-use-bytes": this.#state.backend.sizeInUseBytes(),
     });
     const value = { action: AlarmAction.ACTIVATE, memberId: this.memberId, alarm: AlarmType.NOSPACE };
-    this.#propose({ kind: "alarm", value }).catch((error: unknown) => {
-      this.#ports.logger.warn("could not raise alarm NOSPACE", { error });
-    });
+    this.#propose({ kind: "alarm", value })
+      .catch((error: unknown) => this.#ports.logger.warn("could not raise alarm NOSPACE", { error }))
+      .finally(() => {
+        this.#raisesNoSpace = false;
+      });
   }
 
   #newLeaseId(): bigint {
@@ -523,6 +528,8 @@ export class Member {
       metrics.slowApply();
       this.#ports.logger.warn("apply request took too long", { took: `${tookMs.toFixed(3)}ms`, index: entry.index });
     }
+    // It was let in when there was room, and found none any more: it stands, and is the last.
+    if (!outcome.ok && outcome.code === "NoSpace") this.#raiseNoSpace();
     if (requestId !== 0n) this.#waiters.finish(requestId, outcome);
   }
 
