@@ -116,6 +116,21 @@ export const quotaSuite = suite("Quota", QUOTA_FLAGS, (store) => {
     assert.equal(await refusal(store.put("q/small", value)), "OK");
     assert.deepEqual(await store.alarm(GET), []);
   });
+
+  test("puts that come together may overrun the quota: those that are told so raise the alarm, and stand", async () => {
+    const value = "v".repeat(100_000);
+    const burst = Array.from({ length: 60 }, (_, at) => refusal(store.put(`burst/${at}`, value)));
+    const statuses = await Promise.all(burst);
+    const taken = statuses.filter((status) => status === "OK").length;
+    const { count } = await store.range("burst/", { rangeEnd: "burst0", countOnly: true });
+    assert.ok(count >= taken, `${count} of ${taken} are there`);
+    if (taken === statuses.length) assert.equal(await fill(store, value), NO_SPACE); // the size was measured late
+    assert.deepEqual(new Set(statuses), taken === 60 ? new Set(["OK"]) : new Set(["OK", NO_SPACE]));
+    assert.deepEqual(
+      (await store.alarm(GET)).map(({ alarm }) => alarm),
+      [NOSPACE],
+    );
+  });
 });
 
 /** Puts until one is refused; how. */
