@@ -33,6 +33,7 @@ import {
 import { type Headers, type Peer, readCallFacts } from "./call-facts.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Engine } from "./engine.ts";
+import { remoteAddressText } from "./peer-address.ts";
 import { PingPolicy } from "./ping-policy.ts";
 import type { Running, Wire } from "./running-call.ts";
 import { GrpcCode, type Status } from "./status.ts";
@@ -357,14 +358,7 @@ function sendAway(session: ServerHttp2Session): void {
 
 function peerOf(session: ServerHttp2Session): Peer {
   const { socket } = session;
-  return { remoteAddress: addressText(socket as Socket), commonName: commonNameOf(socket) };
-}
-
-/** As Go prints it; "@" for the nameless other end of a socket file. */
-function addressText({ remoteAddress, remotePort }: Socket): string {
-  if (remoteAddress === undefined) return "@";
-  const host = remoteAddress.startsWith("::ffff:") ? remoteAddress.slice("::ffff:".length) : remoteAddress;
-  return host.includes(":") ? `[${host}]:${remotePort}` : `${host}:${remotePort}`;
+  return { remoteAddress: remoteAddressText(socket as Socket), commonName: commonNameOf(socket) };
 }
 
 /** Of the certificate that was asked for and verified. */

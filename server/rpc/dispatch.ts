@@ -14,17 +14,10 @@ import type { AllServices } from "../services/handlers.ts";
 import type { CallFacts } from "./call-facts.ts";
 import type { GateFacts, RpcMethod, RpcMetrics, UnaryObserver } from "./interceptors.ts";
 import { LeaderWatch } from "./leader-watch.ts";
-import {
-  BidiCall,
-  type CallContext,
-  type CountedMethod,
-  type Running,
-  type RunningCall,
-  ServerStreamCall,
-  UnaryCall,
-  type Wire,
-} from "./running-call.ts";
+import type { CallContext, CountedMethod, Running, RunningCall, Wire } from "./running-call.ts";
 import { GrpcCode, type Status, statusOf } from "./status.ts";
+import { BidiCall, ServerStreamCall } from "./stream-calls.ts";
+import { UnaryCall } from "./unary-call.ts";
 
 export interface DispatcherOptions {
   readonly services: AllServices;

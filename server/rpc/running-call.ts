@@ -1,9 +1,10 @@
 /**
- * One call under way, of each kind: bytes become a request, the service answers, the answer becomes bytes. A call ends
- * once, by whoever ends it first: the service, its deadline, the peer, the engine or the server's stop.
+ * One call under way: who calls, how long they wait, and the end. A call ends once, by whoever ends it first: the
+ * service, its deadline, the peer, the engine or the server's stop. What is between is in unary-call.ts and
+ * stream-calls.ts.
  */
 import { EtcdError } from "../base/error.ts";
-import type { BidiHandler, Call, Inlet, Outlet, ServerStreamHandler, UnaryHandler } from "../services/call.ts";
+import type { Call } from "../services/call.ts";
 import type { CallFacts } from "./call-facts.ts";
 import {
   type GateFacts,
@@ -15,7 +16,7 @@ import {
   versionLabel,
 } from "./interceptors.ts";
 import type { LeaderWatch } from "./leader-watch.ts";
-import { GrpcCode, OK, type Status, statusOf } from "./status.ts";
+import { GrpcCode, type Status, statusOf } from "./status.ts";
 
 /** One call as the engine carries it. After `finish` nothing more is asked of it. */
 export interface Wire {
@@ -62,7 +63,8 @@ export interface CountedMethod {
 /** The longest delay that a timer of Node takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-const NO_MESSAGE: Status = { grpc: GrpcCode.UNKNOWN, text: "EOF" };
+/** For a call that is half-closed without a message. */
+export const NO_MESSAGE: Status = { grpc: GrpcCode.UNKNOWN, text: "EOF" };
 const PEER_GONE: Status = { grpc: GrpcCode.CANCELED, text: "context canceled" };
 const BROKEN: Status = { grpc: GrpcCode.INTERNAL, text: "internal error" };
 
@@ -212,231 +214,11 @@ export abstract class RunningCall implements Running, Call {
   }
 }
 
-/** One request, one answer. It is handled when its message has come; what follows is not looked at, as in grpc-go. */
-export class UnaryCall extends RunningCall {
-  readonly #handler: UnaryHandler<unknown, unknown>;
-  #request: { readonly message: unknown; readonly bytes: number } | undefined;
-
-  constructor(
-    context: CallContext,
-    method: CountedMethod,
-    facts: CallFacts,
-    wire: Wire,
-    handler: UnaryHandler<unknown, unknown>,
-  ) {
-    super(context, method, facts, wire);
-    this.#handler = handler;
-  }
-
-  protected override opened(): void {
-    this.wire.read();
-  }
-
-  override message(bytes: Uint8Array): void {
-    if (this.over || this.#request !== undefined) return;
-    this.context.metrics.bytesReceived(bytes.length);
-    let request: unknown;
-    try {
-      request = this.method.request.decode(bytes);
-    } catch (error) {
-      this.refuse(unreadable("error unmarshalling request", error));
-      return;
-    }
-    this.#request = { message: request, bytes: bytes.length };
-    this.counters.received.inc();
-    if (!this.admit(request)) return;
-    try {
-      const response = this.#handler(request, this);
-      if (response instanceof Promise) response.then(this.#respond, this.#refused);
-      else this.#respond(response);
-    } catch (error) {
-      this.#refused(error);
-    }
-  }
-
-  override halfClose(): void {
-    if (this.#request === undefined) this.refuse(NO_MESSAGE);
-  }
-
-  override drained(): void {}
-
-  readonly #respond = (response: unknown): void => {
-    if (this.over) return;
-    const bytes = this.method.response.encode(response);
-    this.sendMessage(bytes);
-    this.finish(OK);
-    this.#report(response, bytes.length);
-  };
-
-  readonly #refused = (error: unknown): void => {
-    this.threw(error);
-    this.#report(undefined, 0);
-  };
-
-  #report(response: unknown, responseBytes: number): void {
-    const { observer } = this.context;
-    if (observer === undefined || this.#request === undefined) return;
-    const tookMs = this.context.monotonicMs() - this.startedMs;
-    if (tookMs < observer.slowerThanMs) return;
-    observer.observe({
-      method: this.method,
-      remoteAddress: this.remoteAddress,
-      tookMs,
-      request: this.#request.message,
-      requestBytes: this.#request.bytes,
-      response,
-      responseBytes,
-    });
-  }
-}
-
-/** What both kinds of stream do with answers. */
-abstract class StreamCall extends RunningCall implements Outlet<unknown> {
-  #onDrain: (() => void) | undefined;
-
-  protected override opened(): void {
-    if (!this.admit(undefined)) return;
-    if (this.requiresLeader) this.context.leaderWatch.add(this);
-    this.admitted();
-  }
-
-  protected abstract admitted(): void;
-
-  protected override closed(): void {
-    this.#onDrain = undefined;
-    if (this.requiresLeader) this.context.leaderWatch.delete(this);
-  }
-
-  write(message: unknown): boolean {
-    return !this.over && this.sendMessage(this.method.response.encode(message));
-  }
-
-  writeEncoded(bytes: Uint8Array): boolean {
-    return !this.over && this.sendMessage(bytes);
-  }
-
-  onDrain(action: () => void): void {
-    this.#onDrain = action;
-  }
-
-  override drained(): void {
-    this.#onDrain?.();
-  }
-
-  end(): void {
-    this.finish(OK);
-  }
-
-  /** The request in a message; undefined when it was not readable: the call is over then. */
-  protected read(bytes: Uint8Array): unknown {
-    this.context.metrics.bytesReceived(bytes.length);
-    try {
-      const request = this.method.request.decode(bytes);
-      this.counters.received.inc();
-      return request;
-    } catch (error) {
-      this.refuse(unreadable("failed to unmarshal the received message", error));
-      return undefined;
-    }
-  }
-}
-
-export class ServerStreamCall extends StreamCall {
-  readonly #handler: ServerStreamHandler<unknown, unknown>;
-  #begun = false;
-
-  constructor(
-    context: CallContext,
-    method: CountedMethod,
-    facts: CallFacts,
-    wire: Wire,
-    handler: ServerStreamHandler<unknown, unknown>,
-  ) {
-    super(context, method, facts, wire);
-    this.#handler = handler;
-  }
-
-  protected override admitted(): void {
-    this.wire.read();
-  }
-
-  override message(bytes: Uint8Array): void {
-    if (this.over || this.#begun) return;
-    const request = this.read(bytes);
-    if (request === undefined) return;
-    this.#begun = true;
-    try {
-      this.#handler(request, this, this);
-    } catch (error) {
-      this.threw(error);
-    }
-  }
-
-  override halfClose(): void {
-    if (!this.#begun) this.refuse(NO_MESSAGE);
-  }
-}
-
-export class BidiCall extends StreamCall {
-  readonly #handler: BidiHandler<unknown, unknown>;
-  #inlet: Inlet<unknown> | undefined;
-
-  constructor(
-    context: CallContext,
-    method: CountedMethod,
-    facts: CallFacts,
-    wire: Wire,
-    handler: BidiHandler<unknown, unknown>,
-  ) {
-    super(context, method, facts, wire);
-    this.#handler = handler;
-  }
-
-  protected override admitted(): void {
-    try {
-      this.#inlet = this.#handler(this, this);
-    } catch (error) {
-      this.threw(error);
-      return;
-    }
-    if (this.over) this.#inlet.canceled();
-    else this.wire.read();
-  }
-
-  protected override closed(): void {
-    super.closed();
-    this.#inlet?.canceled();
-  }
-
-  override message(bytes: Uint8Array): void {
-    if (this.over) return;
-    const request = this.read(bytes);
-    if (request === undefined) return;
-    try {
-      const dealtWith = (this.#inlet as Inlet<unknown>).message(request);
-      if (dealtWith instanceof Promise) dealtWith.then(this.#readOn, this.#refused);
-      else this.#readOn();
-    } catch (error) {
-      this.threw(error);
-    }
-  }
-
-  override halfClose(): void {
-    if (!this.over) this.#inlet?.halfClose();
-  }
-
-  readonly #readOn = (): void => {
-    if (!this.over) this.wire.read();
-  };
-
-  readonly #refused = (error: unknown): void => this.threw(error);
-}
-
 const INVALID_UTF8 = "string field contains invalid UTF-8";
 const INVALID_WIRE_FORMAT = "proto: cannot parse invalid wire-format data";
 
 /** grpc-go's answer to bytes that are no message; it names the kind of fault, not the place. */
-function unreadable(what: string, error: unknown): Status {
+export function unreadable(what: string, error: unknown): Status {
   const fault = error instanceof EtcdError && error.message.includes("UTF-8") ? INVALID_UTF8 : INVALID_WIRE_FORMAT;
   return { grpc: GrpcCode.INTERNAL, text: `grpc: ${what}: ${fault}` };
 }

@@ -1,0 +1,323 @@
+/**
+ * gRPC's messages on one stream of our HTTP/2 engine: taken out of DATA wherever those are cut, one for each that is
+ * asked for, and put into DATA behind five bytes that say their length. Knows of no service.
+ */
+import { gunzip, gunzipSync, gzipSync, constants as zlib } from "node:zlib";
+import { type FieldToSend, SharedField } from "../http2/hpack.ts";
+import type { Stream, StreamOwner } from "../http2/stream.ts";
+import type { Running, Wire } from "./running-call.ts";
+import { GrpcCode, type Status } from "./status.ts";
+
+/** Flag and length before each message. */
+const PREFIX_BYTES = 5;
+/** What a message's memory begins with; it grows as the message comes, whatever its length claims. */
+const FIRST_BYTES = 4096;
+/** Packed messages up to this size are unpacked at once, longer ones beside the loop. */
+const UNPACK_AT_ONCE_BYTES = 4096;
+/** Answers of these sizes are packed for callers that pack: smaller ones gain nothing, larger ones hold the loop. */
+const PACK_FROM_BYTES = 1024;
+const PACK_TO_BYTES = 64 * 1024;
+
+const STATUS_OK = new SharedField(":status", "200");
+const CONTENT_TYPE = new SharedField("content-type", "application/grpc");
+const ENCODING_GZIP = new SharedField("grpc-encoding", "gzip");
+const GRPC_STATUS: readonly SharedField[] = Object.values(GrpcCode).map(
+  (code) => new SharedField("grpc-status", String(code)),
+);
+const ANSWER: readonly FieldToSend[] = [STATUS_OK, CONTENT_TYPE];
+const PACKED_ANSWER: readonly FieldToSend[] = [STATUS_OK, CONTENT_TYPE, ENCODING_GZIP];
+/** Trailers without a text, by code: one array each. */
+const BARE_TRAILERS: readonly (readonly FieldToSend[])[] = GRPC_STATUS.map((field) => [field]);
+
+/** The prefix of the message that is being sent. Sending is never interrupted, so one is enough. */
+const prefix = new Uint8Array(PREFIX_BYTES);
+
+/** A message that is coming. */
+interface Coming {
+  readonly packed: boolean;
+  readonly length: number;
+  bytes: Uint8Array;
+  at: number;
+}
+
+export interface GrpcStreamOptions {
+  /** Bytes of one message at most, unpacked. */
+  readonly maxReceiveBytes: number;
+  /** Of the call's headers: "gzip", or nothing. */
+  readonly encoding: string | undefined;
+}
+
+export class GrpcStream implements Wire, StreamOwner {
+  readonly #stream: Stream;
+  readonly #options: GrpcStreamOptions;
+  #running: Running | undefined;
+  #answered = false;
+  #finished = false;
+
+  #wanted = false;
+  /** Body that has come and that nobody has asked for yet. */
+  #backlog: Uint8Array[] = [];
+  #ended = false;
+  /** Bytes of a prefix that was cut. */
+  #prefix: Uint8Array | undefined;
+  #prefixAt = 0;
+  #coming: Coming | undefined;
+  #unpacking = false;
+
+  constructor(stream: Stream, options: GrpcStreamOptions) {
+    this.#stream = stream;
+    this.#options = options;
+  }
+
+  /** From now on what comes belongs to `running`. */
+  carry(running: Running): void {
+    this.#running = running;
+  }
+
+  // ---- Wire
+
+  read(): void {
+    this.#wanted = true;
+    if (this.#backlog.length > 0 || this.#ended) this.#goOn();
+  }
+
+  send(bytes: Uint8Array): boolean {
+    return this.#send(bytes, false);
+  }
+
+  /** As `send`; the memory of `bytes` is used again afterwards. */
+  sendLent(bytes: Uint8Array): boolean {
+    return this.#send(bytes, true);
+  }
+
+  #send(bytes: Uint8Array, lent: boolean): boolean {
+    const packs = this.#options.encoding === "gzip";
+    if (!this.#answered) {
+      this.#answered = true;
+      this.#stream.respond(packs ? PACKED_ANSWER : ANSWER, false);
+    }
+    if (packs && bytes.length >= PACK_FROM_BYTES && bytes.length <= PACK_TO_BYTES) {
+      const packed = gzipSync(bytes, { level: zlib.Z_BEST_SPEED });
+      return this.#stream.send(prefixOf(1, packed.length), packed, false);
+    }
+    return this.#stream.send(prefixOf(0, bytes.length), bytes, lent);
+  }
+
+  finish({ grpc, text }: Status): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const trailers = text === "" ? (BARE_TRAILERS[grpc] as readonly FieldToSend[]) : trailersOf(grpc, text);
+    if (this.#answered) this.#stream.finish(trailers);
+    else this.#stream.respond([...ANSWER, ...trailers], true);
+    this.#letGo();
+  }
+
+  // ---- StreamOwner
+
+  data(bytes: Uint8Array): void {
+    if (this.#finished) {
+      this.#stream.consumed(bytes.length);
+      return;
+    }
+    // The plain case: one message, whole, and asked for.
+    if (this.#wanted && !this.#unpacking && this.#coming === undefined && this.#prefixAt === 0) {
+      const { length } = bytes;
+      if (length >= PREFIX_BYTES && this.#backlog.length === 0 && bytes[0] === 0) {
+        const messageLength = lengthIn(bytes, 0);
+        if (messageLength === length - PREFIX_BYTES && messageLength <= this.#options.maxReceiveBytes) {
+          this.#wanted = false;
+          this.#stream.consumed(length);
+          this.#running?.message(bytes.subarray(PREFIX_BYTES));
+          return;
+        }
+      }
+    }
+    this.#backlog.push(bytes);
+    this.#goOn();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#goOn();
+  }
+
+  drained(): void {
+    this.#running?.drained();
+  }
+
+  gone(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#letGo();
+    this.#running?.peerGone();
+  }
+
+  // ---- messages
+
+  #letGo(): void {
+    for (const bytes of this.#backlog) this.#stream.consumed(bytes.length);
+    this.#backlog = [];
+    this.#coming = undefined;
+  }
+
+  /** Takes as much out of the backlog as the message that is wanted needs. */
+  #goOn(): void {
+    while (this.#wanted && !this.#unpacking && !this.#finished) {
+      const bytes = this.#backlog[0];
+      if (bytes === undefined) {
+        if (this.#ended) this.#ending();
+        return;
+      }
+      const taken = this.#coming === undefined ? this.#takePrefix(bytes) : this.#takeMessage(this.#coming, bytes);
+      if (this.#finished) return;
+      if (taken === bytes.length) this.#backlog.shift();
+      else this.#backlog[0] = bytes.subarray(taken);
+      this.#stream.consumed(taken);
+      if (this.#coming !== undefined && this.#coming.at === this.#coming.length) this.#complete(this.#coming);
+    }
+  }
+
+  #ending(): void {
+    this.#wanted = false;
+    if (this.#prefixAt > 0 || this.#coming !== undefined) {
+      this.#running?.refuse({ grpc: GrpcCode.INTERNAL, text: "unexpected EOF" });
+    } else this.#running?.halfClose();
+  }
+
+  #takePrefix(bytes: Uint8Array): number {
+    let head = bytes;
+    let taken = PREFIX_BYTES;
+    if (this.#prefixAt > 0 || bytes.length < PREFIX_BYTES) {
+      this.#prefix ??= new Uint8Array(PREFIX_BYTES);
+      taken = Math.min(PREFIX_BYTES - this.#prefixAt, bytes.length);
+      this.#prefix.set(bytes.subarray(0, taken), this.#prefixAt);
+      this.#prefixAt += taken;
+      if (this.#prefixAt < PREFIX_BYTES) return taken;
+      head = this.#prefix;
+      this.#prefixAt = 0;
+    }
+    const flag = head[0] as number;
+    const length = lengthIn(head, 0);
+    const fault = this.#faultOf(flag, length);
+    if (fault !== undefined) {
+      this.#running?.refuse(fault);
+      return taken;
+    }
+    this.#coming = {
+      packed: flag === 1,
+      length,
+      bytes: new Uint8Array(Math.min(length, Math.max(FIRST_BYTES, bytes.length))),
+      at: 0,
+    };
+    return taken;
+  }
+
+  #faultOf(flag: number, length: number): Status | undefined {
+    const { maxReceiveBytes, encoding } = this.#options;
+    if (flag > 1) return { grpc: GrpcCode.INTERNAL, text: `grpc: received unexpected payload format ${flag}` };
+    if (flag === 1 && encoding !== "gzip") {
+      return { grpc: GrpcCode.INTERNAL, text: "grpc: compressed flag set with identity or empty encoding" };
+    }
+    if (length <= maxReceiveBytes) return undefined;
+    const text = `grpc: received message larger than max (${length} vs. ${maxReceiveBytes})`;
+    return { grpc: GrpcCode.RESOURCE_EXHAUSTED, text };
+  }
+
+  #takeMessage(coming: Coming, bytes: Uint8Array): number {
+    const taken = Math.min(coming.length - coming.at, bytes.length);
+    const needed = coming.at + taken;
+    if (needed > coming.bytes.length) {
+      const grown = new Uint8Array(Math.min(coming.length, Math.max(needed, coming.bytes.length * 2)));
+      grown.set(coming.bytes.subarray(0, coming.at));
+      coming.bytes = grown;
+    }
+    coming.bytes.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), coming.at);
+    coming.at += taken;
+    return taken;
+  }
+
+  #complete({ packed, bytes }: Coming): void {
+    this.#coming = undefined;
+    if (!packed) this.#deliver(bytes);
+    else this.#unpack(bytes);
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    this.#wanted = false;
+    this.#running?.message(bytes);
+  }
+
+  #unpack(bytes: Uint8Array): void {
+    const maxOutputLength = this.#options.maxReceiveBytes;
+    if (bytes.length <= UNPACK_AT_ONCE_BYTES) {
+      let message: Uint8Array;
+      try {
+        message = gunzipSync(bytes, { maxOutputLength });
+      } catch (error) {
+        this.#running?.refuse(this.#unpackFault(error));
+        return;
+      }
+      this.#deliver(message);
+      return;
+    }
+    this.#unpacking = true;
+    gunzip(bytes, { maxOutputLength }, (error, message) => {
+      this.#unpacking = false;
+      if (this.#finished) return;
+      if (error !== null) this.#running?.refuse(this.#unpackFault(error));
+      else {
+        this.#deliver(message);
+        this.#goOn();
+      }
+    });
+  }
+
+  #unpackFault(error: unknown): Status {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+      const text = `grpc: received message after decompression larger than max ${this.#options.maxReceiveBytes}`;
+      return { grpc: GrpcCode.RESOURCE_EXHAUSTED, text };
+    }
+    return { grpc: GrpcCode.INTERNAL, text: "grpc: failed to decompress the message: unexpected EOF" };
+  }
+}
+
+function lengthIn(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at + 1] as number) * 0x100_0000 +
+    (((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number))
+  );
+}
+
+function prefixOf(flag: number, length: number): Uint8Array {
+  prefix[0] = flag;
+  prefix[1] = length >>> 24;
+  prefix[2] = length >>> 16;
+  prefix[3] = length >>> 8;
+  prefix[4] = length;
+  return prefix;
+}
+
+function trailersOf(grpc: number, text: string): FieldToSend[] {
+  return [GRPC_STATUS[grpc] as FieldToSend, { name: "grpc-message", value: escapeMessage(text) }];
+}
+
+/** The text of a status as grpc-go escapes it. */
+function escapeMessage(text: string): string {
+  if (/^[ -$&-~]*$/.test(text)) return text;
+  let escaped = "";
+  for (const byte of Buffer.from(text, "utf8")) {
+    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x25;
+    escaped += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return escaped;
+}
+
+/** Answers a request that is no gRPC where nothing else is served. */
+export function refuseContentType(stream: Stream, contentType: string | undefined): void {
+  const text = `invalid gRPC request content-type ${JSON.stringify(contentType ?? "")}`;
+  stream.respond(
+    [{ name: ":status", value: "415" }, CONTENT_TYPE, ...trailersOf(GrpcCode.INVALID_ARGUMENT, text)],
+    true,
+  );
+}
+

@@ -1,0 +1,154 @@
+/** Calls with a stream of answers, to one request or to a stream of them. */
+import type { BidiHandler, Inlet, Outlet, ServerStreamHandler } from "../services/call.ts";
+import type { CallFacts } from "./call-facts.ts";
+import {
+  type CallContext,
+  type CountedMethod,
+  NO_MESSAGE,
+  RunningCall,
+  unreadable,
+  type Wire,
+} from "./running-call.ts";
+import { OK } from "./status.ts";
+
+/** What both kinds of stream do with answers. */
+abstract class StreamCall extends RunningCall implements Outlet<unknown> {
+  #onDrain: (() => void) | undefined;
+
+  protected override opened(): void {
+    if (!this.admit(undefined)) return;
+    if (this.requiresLeader) this.context.leaderWatch.add(this);
+    this.admitted();
+  }
+
+  protected abstract admitted(): void;
+
+  protected override closed(): void {
+    this.#onDrain = undefined;
+    if (this.requiresLeader) this.context.leaderWatch.delete(this);
+  }
+
+  write(message: unknown): boolean {
+    return !this.over && this.sendMessage(this.method.response.encode(message));
+  }
+
+  writeEncoded(bytes: Uint8Array): boolean {
+    return !this.over && this.sendMessage(bytes);
+  }
+
+  onDrain(action: () => void): void {
+    this.#onDrain = action;
+  }
+
+  override drained(): void {
+    this.#onDrain?.();
+  }
+
+  end(): void {
+    this.finish(OK);
+  }
+
+  /** The request in a message; undefined when it was not readable: the call is over then. */
+  protected read(bytes: Uint8Array): unknown {
+    this.context.metrics.bytesReceived(bytes.length);
+    try {
+      const request = this.method.request.decode(bytes);
+      this.counters.received.inc();
+      return request;
+    } catch (error) {
+      this.refuse(unreadable("failed to unmarshal the received message", error));
+      return undefined;
+    }
+  }
+}
+
+export class ServerStreamCall extends StreamCall {
+  readonly #handler: ServerStreamHandler<unknown, unknown>;
+  #begun = false;
+
+  constructor(
+    context: CallContext,
+    method: CountedMethod,
+    facts: CallFacts,
+    wire: Wire,
+    handler: ServerStreamHandler<unknown, unknown>,
+  ) {
+    super(context, method, facts, wire);
+    this.#handler = handler;
+  }
+
+  protected override admitted(): void {
+    this.wire.read();
+  }
+
+  override message(bytes: Uint8Array): void {
+    if (this.over || this.#begun) return;
+    const request = this.read(bytes);
+    if (request === undefined) return;
+    this.#begun = true;
+    try {
+      this.#handler(request, this, this);
+    } catch (error) {
+      this.threw(error);
+    }
+  }
+
+  override halfClose(): void {
+    if (!this.#begun) this.refuse(NO_MESSAGE);
+  }
+}
+
+export class BidiCall extends StreamCall {
+  readonly #handler: BidiHandler<unknown, unknown>;
+  #inlet: Inlet<unknown> | undefined;
+
+  constructor(
+    context: CallContext,
+    method: CountedMethod,
+    facts: CallFacts,
+    wire: Wire,
+    handler: BidiHandler<unknown, unknown>,
+  ) {
+    super(context, method, facts, wire);
+    this.#handler = handler;
+  }
+
+  protected override admitted(): void {
+    try {
+      this.#inlet = this.#handler(this, this);
+    } catch (error) {
+      this.threw(error);
+      return;
+    }
+    if (this.over) this.#inlet.canceled();
+    else this.wire.read();
+  }
+
+  protected override closed(): void {
+    super.closed();
+    this.#inlet?.canceled();
+  }
+
+  override message(bytes: Uint8Array): void {
+    if (this.over) return;
+    const request = this.read(bytes);
+    if (request === undefined) return;
+    try {
+      const dealtWith = (this.#inlet as Inlet<unknown>).message(request);
+      if (dealtWith instanceof Promise) dealtWith.then(this.#readOn, this.#refused);
+      else this.#readOn();
+    } catch (error) {
+      this.threw(error);
+    }
+  }
+
+  override halfClose(): void {
+    if (!this.over) this.#inlet?.halfClose();
+  }
+
+  readonly #readOn = (): void => {
+    if (!this.over) this.wire.read();
+  };
+
+  readonly #refused = (error: unknown): void => this.threw(error);
+}
