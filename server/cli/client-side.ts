@@ -20,6 +20,7 @@ import { GrpcJsEngine } from "../rpc/bind-grpc-js.ts";
 import { Dispatcher } from "../rpc/dispatch.ts";
 import { Health } from "../rpc/health.ts";
 import type { RpcMetrics } from "../rpc/interceptors.ts";
+import { RequestStats } from "../rpc/request-stats.ts";
 import { statusOf } from "../rpc/status.ts";
 import { createServices } from "../services/services.ts";
 import type { SystemLogger } from "../system/logger.ts";
@@ -68,7 +69,8 @@ export class ClientSide {
     const bound: Listeners[] = [];
     const bind = async (addresses: Config["clientUrls"]["listen"], flag: string) => {
       if (addresses.length === 0) return undefined;
-      const listeners = await Listeners.bind({ addresses, flag, tls: config.tls, logger });
+      const purpose = flag === "--listen-metrics-urls" ? "metrics" : "client";
+      const listeners = await Listeners.bind({ addresses, flag, tls: config.tls, logger, purpose });
       bound.push(listeners);
       return listeners;
     };
@@ -120,15 +122,16 @@ export class ClientSide {
       maxTxnOperations: config.maxTxnOps,
       maxRequestBytes: config.maxRequestBytes,
     });
-    const log = logger.child("rpc/dispatch.ts");
     return new Dispatcher({
       services: { ...services, health: new Health() },
       facts: member,
       metrics: rpcMetrics(this.#parts),
-      observer: {
-        slowerThanMs: config.warningUnaryMs,
-        observe: (report) => log.warn("request stats", { ...report }),
-      },
+      observer: new RequestStats({
+        log: logger.child("rpc/request-stats.ts"),
+        warnAfterMs: config.warningUnaryMs,
+        all: config.logLevel === "debug",
+        wallMs: () => clock.wallMs(),
+      }),
       electionMs: config.electionMs,
       monotonicMs: () => clock.monotonicMs(),
       broken: this.#parts.broken,
