@@ -5,6 +5,8 @@ import { RecordingOutlet, settle, TestCall } from "../../test/support/recording-
 import { utf8Bytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { WatchCreateRequest, WatchRequest, WatchResponse } from "../proto/etcdserverpb.ts";
+import { Event, encodeKeyValue } from "../proto/mvccpb.ts";
+import { WatchHub } from "../watch/hub.ts";
 import type { Inlet } from "./call.ts";
 import { Watch } from "./watch.ts";
 
@@ -116,4 +118,45 @@ test("a refusal of the hub goes to the engine, which ends the stream", () => {
   const { side, inlet } = open();
   side.refusal = new EtcdError("TooManyRequests");
   assert.throws(() => inlet.message(CREATE), { code: "TooManyRequests" });
+});
+
+/** A put of "k" in that revision, as the store tells of it. */
+function putOfK(revision: number) {
+  const kv = { key: utf8Bytes("k"), value: utf8Bytes(`${revision}`), createRevision: 2, modRevision: revision };
+  const bytes = encodeKeyValue({ ...kv, version: revision - 1, lease: 0n });
+  return { type: "put", key: "k", revision: { main: revision, sub: 0 }, kv: bytes, created: revision === 2 } as const;
+}
+
+test("on the real hub: created, history, then live events, in order and to a slow reader too", () => {
+  const changes = [2, 3, 4].map(putOfK);
+  const history = {
+    currentRevision: 4,
+    compactRevision: -1,
+    events: (from: number, to: number) => changes.filter(({ revision: { main } }) => main >= from && main <= to),
+    previous: () => undefined,
+  };
+  const hub = new WatchHub(history, { maxResponseBytes: 1_000_000 });
+  const member = Object.assign(new FakeMember(), { hub });
+  const outlet = new RecordingOutlet(WatchResponse);
+  const inlet = new Watch(member).watch(new TestCall(), outlet);
+  const value = WatchCreateRequest.create({ key: utf8Bytes("k"), startRevision: 2 });
+  void inlet.message(WatchRequest.create({ requestUnion: { kind: "create", value } }));
+  while (hub.catchUp(100));
+  outlet.room = false;
+  for (let revision = 5; revision < 300; revision++) {
+    changes.push(putOfK(revision));
+    history.currentRevision = revision;
+    hub.publish(revision, [putOfK(revision)]);
+  }
+  assert.ok(outlet.messages.length < 5, "it waits in the hub");
+  outlet.drain();
+  while (hub.catchUp(100));
+  assert.equal(outlet.messages[0]?.created, true);
+  const seen = outlet.messages.flatMap(({ events }) => events.map((event) => Event.decode(event).kv?.modRevision));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 298 }, (_, at) => at + 2),
+  );
+  inlet.canceled();
+  assert.equal(hub.stats().streams, 0);
 });
