@@ -5,9 +5,9 @@
  * A chunk is read when the one before has gone, so a slow reader holds nothing but its place. A compaction past the
  * revision meanwhile ends the stream with its refusal.
  */
-import { concatBytes } from "../base/bytes.ts";
+import { compareBytes, concatBytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
-import { RangeRequest, RangeResponse, RangeStreamResponse, SortTarget } from "../proto/etcdserverpb.ts";
+import { RangeRequest, RangeResponse, RangeStreamResponse } from "../proto/etcdserverpb.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import type { Call, Outlet } from "./call.ts";
 import { headerWithRevision } from "./header.ts";
@@ -84,8 +84,6 @@ export class RangeStream {
         ...request,
         key: this.#next.key,
         limit: this.#chunkKeys,
-        // A target without an order would sort each chunk by itself, and the next one would begin anywhere.
-        sortTarget: SortTarget.KEY,
         revision: this.#next.revision,
         // The barrier stands before the first read; the later ones read that same revision.
         serializable: request.serializable || !first,
@@ -133,7 +131,11 @@ export class RangeStream {
   }
 }
 
-/** The first key that can come after the last of these. */
+/**
+ * The first key that can come after all of these. A target without an order sorts each chunk by itself, as in etcd, so
+ * the last key of a chunk need not be its highest; etcd goes on after the last one, and skips or repeats keys.
+ */
 function keyAfter(kvs: readonly Uint8Array[]): Uint8Array {
-  return concatBytes([KeyValue.decode(kvs[kvs.length - 1] as Uint8Array).key, ONE_ZERO]);
+  const keys = kvs.map((kv) => KeyValue.decode(kv).key);
+  return concatBytes([keys.reduce((highest, key) => (compareBytes(key, highest) > 0 ? key : highest)), ONE_ZERO]);
 }
