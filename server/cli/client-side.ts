@@ -8,6 +8,7 @@ import { EtcdError } from "../base/error.ts";
 import type { Config } from "../config/config.ts";
 import { KVORUM_VERSION } from "../config/version.ts";
 import { type Http1Options, opsListener } from "../gateway/http1.ts";
+import { http2Ops } from "../gateway/http2-ops.ts";
 import type { OpsFacts } from "../gateway/ops.ts";
 import type { Member } from "../member/member.ts";
 import { createGrpcSeries } from "../metrics/grpc-series.ts";
@@ -16,6 +17,7 @@ import type { Series } from "../metrics/series.ts";
 import type { Clock } from "../ports/clock.ts";
 import { AlarmType, RangeRequest } from "../proto/etcdserverpb.ts";
 import { type AnyMethod, SERVICES } from "../proto/services.ts";
+import { OwnEngine } from "../rpc/bind.ts";
 import { GrpcJsEngine } from "../rpc/bind-grpc-js.ts";
 import { Dispatcher } from "../rpc/dispatch.ts";
 import { Health } from "../rpc/health.ts";
@@ -99,14 +101,18 @@ export class ClientSide {
     const access = { hosts: config.hostWhitelist, origins: config.cors };
     const options: Http1Options = { facts: this.#facts(), place: "client", access };
     const http: RequestListener = opsListener(options);
-    const engine = new GrpcJsEngine({
+    const engineOptions = {
       dispatcher: this.#dispatcher(member),
       maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
       maxConcurrentStreams: config.maxConcurrentStreams,
       keepalive: config.grpcKeepalive,
-      ...(this.#http === undefined ? { http } : {}),
       monotonicMs: () => clock.monotonicMs(),
-    });
+    };
+    const shared = this.#http === undefined; // gRPC and the paths on the same ports
+    const engine =
+      config.grpcEngine === "own"
+        ? new OwnEngine({ ...engineOptions, ...(shared ? { http: http2Ops(options) } : {}) })
+        : new GrpcJsEngine({ ...engineOptions, ...(shared ? { http } : {}) });
     this.#http?.serve({ http });
     this.#clients.serve(this.#http === undefined ? { engine, http } : { engine });
   }

@@ -49,7 +49,7 @@ export interface Config {
     /** Infinity: never. */
     readonly timeoutMs: number;
   };
-  readonly grpcEngine: "grpc-js";
+  readonly grpcEngine: "grpc-js" | "own";
   readonly grpcGateway: boolean;
 
   readonly backendBatchMs: number;

@@ -151,7 +151,9 @@ const MEMBER = [
   flag("raft-read-timeout", "duration", "5s", "Longest silence on a connection from a peer.", NO_PEERS),
   flag("raft-write-timeout", "duration", "5s", "Longest wait for a peer to take a message.", NO_PEERS),
   flag("feature-gates", "gates", "", "Features to switch on or off: Name=true,Other=false."),
-  flag("grpc-engine", "string", "grpc-js", "What serves gRPC. Kvorum's own flag.", { choices: ["grpc-js"] }),
+  flag("grpc-engine", "string", "grpc-js", "What serves gRPC. Kvorum's own flag.", {
+    choices: ["grpc-js", "own"],
+  }),
   flag(
     "value-cache-bytes",
     "uint",

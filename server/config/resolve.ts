@@ -52,7 +52,7 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
       intervalMs: settings.get("grpc-keepalive-interval") || Number.POSITIVE_INFINITY,
       timeoutMs: settings.get("grpc-keepalive-timeout") || Number.POSITIVE_INFINITY,
     },
-    grpcEngine: settings.get("grpc-engine") as "grpc-js",
+    grpcEngine: settings.get("grpc-engine") as Config["grpcEngine"],
     grpcGateway: settings.get("enable-grpc-gateway"),
     backendBatchMs: settings.get("backend-batch-interval") || DEFAULT_BATCH_MS,
     backendBatchLimit: settings.get("backend-batch-limit") || DEFAULT_BATCH_LIMIT,

@@ -4,7 +4,8 @@ import { type AddressInfo, connect, createServer as createNetServer } from "node
 import { test } from "node:test";
 import { Registry } from "../metrics/registry.ts";
 import { createSeries } from "../metrics/series.ts";
-import { type Access, createHttp1Server, type Http1Options } from "./http1.ts";
+import type { Access } from "./access.ts";
+import { createHttp1Server, type Http1Options } from "./http1.ts";
 import type { OpsFacts } from "./ops.ts";
 
 const FACTS: OpsFacts = {

@@ -12,7 +12,8 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
-import { handleOps, type OpsAnswer, type OpsFacts, type OpsLog, type OpsPlace } from "./ops.ts";
+import { type Access, checkHost, corsHeaders, targetOf } from "./access.ts";
+import { handleOps, type OpsAnswer, type OpsFacts, type OpsPlace } from "./ops.ts";
 
 export interface Http1Options {
   readonly facts: OpsFacts;
@@ -23,14 +24,6 @@ export interface Http1Options {
   readonly shared?: boolean;
   /** Longest time for a head to come in; 20 s unless given. */
   readonly headersTimeoutMs?: number;
-}
-
-/** Who may ask, and which pages may read the answers: `--host-whitelist` and `--cors`. */
-export interface Access {
-  /** Empty or "*" among them: every name. Not asked on TLS. */
-  readonly hosts: readonly string[];
-  /** Empty or "*" among them: every origin. */
-  readonly origins: readonly string[];
 }
 
 /** Longest head of a request. */
@@ -90,7 +83,9 @@ async function answer(request: IncomingMessage, { facts, place, access }: Http1O
   if (hosts === 0 && request.httpVersion === "1.1") return refusal("400 Bad Request: missing required Host header");
   if (hosts > 1 || target === undefined) return refusal("400 Bad Request");
   if (request.method === "OPTIONS" && request.url === "*") return { status: 200, headers: [], body: "" };
-  const misdirected = access && checkHost(request, target.host, access, facts.log);
+  const secure = "encrypted" in request.socket;
+  const misdirected =
+    access && checkHost({ host: target.host ?? request.headers.host ?? "", secure }, access, facts.log);
   if (misdirected !== undefined) return misdirected;
   const before = access === undefined ? [] : corsHeaders(request.headers.origin ?? "", access);
   if (access !== undefined && request.method === "OPTIONS") return { status: 200, headers: before, body: "" };
@@ -98,57 +93,6 @@ async function answer(request: IncomingMessage, { facts, place, access }: Http1O
   const acceptEncoding = String(request.headers["accept-encoding"] ?? "");
   const given = await handleOps({ method: request.method ?? "", path, query, acceptEncoding }, facts, place);
   return { ...given, headers: [...before, ...given.headers] };
-}
-
-/** Path, query and, in an absolute target, host; undefined when it cannot be read. */
-function targetOf(url: string): { path: string; query: URLSearchParams; host: string | undefined } | undefined {
-  const match = /^(?:https?:\/\/([^/?]*))?([^?]*)(?:\?(.*))?$/is.exec(url);
-  if (match === null) return undefined;
-  try {
-    const path = decodeURIComponent(match[2] || "/");
-    // Go reads past a pair with ";" in it, which once parted pairs.
-    const pairs = (match[3] ?? "").split("&").filter((pair) => !pair.includes(";"));
-    return { path, query: new URLSearchParams(pairs.join("&")), host: match[1] };
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * A page may point any name at 127.0.0.1 and have the reader's browser ask us (CVE-2018-5702); it cannot choose the
- * Host header.
- */
-function checkHost(
-  request: IncomingMessage,
-  targetHost: string | undefined,
-  { hosts }: Access,
-  log: OpsLog,
-): OpsAnswer | undefined {
-  if (hosts.length === 0 || hosts.includes("*") || "encrypted" in request.socket) return undefined;
-  const host = (targetHost ?? request.headers.host ?? "").replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
-  if (hosts.includes(host)) return undefined;
-  log.warn("rejecting HTTP request to prevent DNS rebinding attacks", { host });
-  const body =
-    `The Host header "${host}" is not one that this server answers to. ` +
-    `Use TLS, or add it: --host-whitelist=${JSON.stringify(host)}.\n`;
-  return {
-    status: 421,
-    headers: [
-      ["Content-Type", "text/plain; charset=utf-8"],
-      ["X-Content-Type-Options", "nosniff"],
-    ],
-    body,
-  };
-}
-
-function corsHeaders(origin: string, { origins }: Access): OpsAnswer["headers"] {
-  const all = origins.length === 0 || origins.includes("*");
-  if (!all && !origins.includes(origin)) return [];
-  return [
-    ["Access-Control-Allow-Headers", "accept, content-type, authorization"],
-    ["Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"],
-    ["Access-Control-Allow-Origin", all ? "*" : origin],
-  ];
 }
 
 /** As Go refuses what it has read as a request and will not handle; `text` begins with the status. */

@@ -13,6 +13,7 @@ import type { Dispatcher } from "./dispatch.ts";
 import type { Engine } from "./engine.ts";
 import { GrpcStream, type GrpcStreamOptions, refuseContentType } from "./grpc-stream.ts";
 import { type HttpHandler, HttpStream } from "./http-stream.ts";
+import { remoteAddressText } from "./peer-address.ts";
 import { PingPolicy } from "./ping-policy.ts";
 
 export interface OwnEngineOptions {
@@ -136,14 +137,15 @@ class RpcConnection implements ConnectionOwner {
 
   constructor(options: OwnEngineOptions, socket: Socket, closed: () => void) {
     this.#options = options;
-    this.#peer = { remoteAddress: addressText(socket), commonName: commonNameOf(socket) };
+    this.#peer = { remoteAddress: remoteAddressText(socket), commonName: commonNameOf(socket) };
     this.#secure = socket instanceof TLSSocket;
     this.#pings = new PingPolicy(options.keepalive.minTimeMs);
     this.#closed = closed;
   }
 
   request(stream: Stream, head: RequestHead): StreamOwner {
-    const known = (head.tag ??= this.#know(head)) as KnownHead;
+    head.tag ??= this.#know(head);
+    const known = head.tag as KnownHead;
     if (!known.isGrpc) return this.#plain(stream, head);
     const wire = new GrpcStream(stream, known.stream);
     wire.carry(this.#options.dispatcher.begin(head.path, known.facts, wire));
@@ -190,13 +192,6 @@ class RpcConnection implements ConnectionOwner {
 function nobody(stream: Stream): StreamOwner {
   const nothing = () => undefined;
   return { data: (bytes) => stream.consumed(bytes.length), end: nothing, drained: nothing, gone: nothing };
-}
-
-/** As Go prints it; "@" for the nameless other end of a socket file. */
-function addressText({ remoteAddress, remotePort }: Socket): string {
-  if (remoteAddress === undefined) return "@";
-  const host = remoteAddress.startsWith("::ffff:") ? remoteAddress.slice("::ffff:".length) : remoteAddress;
-  return host.includes(":") ? `[${host}]:${remotePort}` : `${host}:${remotePort}`;
 }
 
 /** Of the certificate that was asked for and verified. */

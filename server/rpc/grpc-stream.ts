@@ -320,4 +320,3 @@ export function refuseContentType(stream: Stream, contentType: string | undefine
     true,
   );
 }
-

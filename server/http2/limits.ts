@@ -1,0 +1,91 @@
+/**
+ * Every bound of the engine, and what a peer gets that goes beyond it. A bound on a rate is a bucket: so many at once, so
+ * many a second after that. What cannot go beyond (frames, tables) is refused by RFC 9113's own codes.
+ */
+import { Http2Code } from "./errors.ts";
+
+/** The frame size that we advertise, and the longest that we send. A longer one: FRAME_SIZE_ERROR. */
+export const MAX_FRAME_BYTES = 16_384;
+/** Advertised: names and values of one request with 32 bytes each. Beyond: the stream is reset. */
+export const MAX_HEADER_LIST_BYTES = 64 * 1024;
+/** A header block as it comes, over HEADERS and CONTINUATION. Beyond: ENHANCE_YOUR_CALM. */
+export const MAX_HEADER_BLOCK_BYTES = 96 * 1024;
+/** CONTINUATION frames of one block. Beyond: ENHANCE_YOUR_CALM. */
+export const MAX_CONTINUATIONS = 32;
+/** Our decoder's dynamic table. */
+export const HEADER_TABLE_BYTES = 4096;
+/** Pairs in one SETTINGS frame. Beyond: ENHANCE_YOUR_CALM. */
+export const MAX_SETTINGS = 64;
+
+/** What a peer may send ahead on one stream, and on a connection. Beyond: FLOW_CONTROL_ERROR. */
+export const STREAM_WINDOW_BYTES = 1024 * 1024;
+export const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** From the socket to a whole preface and SETTINGS. Beyond: the connection ends. */
+export const PREFACE_MS = 10_000;
+/** A connection whose peer takes nothing of what waits for it. Beyond: the connection ends. */
+export const STALL_MS = 120_000;
+/** How much must wait for a stall to count. */
+export const STALL_BYTES = 256 * 1024;
+/** How long the last words to a peer may take. */
+export const GOODBYE_MS = 500;
+
+/** Output that is framed and not yet taken by the system. From here on DATA waits in its streams. */
+export const OUTPUT_AHEAD_BYTES = 1024 * 1024;
+/** All output that is framed, answers to control frames too. Beyond: the connection ends. */
+export const OUTPUT_MAX_BYTES = 4 * 1024 * 1024;
+/** Unsent bytes of a stream from which on its owner is held back. */
+export const STREAM_UNSENT_BYTES = 64 * 1024;
+/** Unsent bytes of all streams of a connection, from which on new requests wait until the peer reads its answers. */
+export const CONNECTION_UNSENT_BYTES = 16 * 1024 * 1024;
+/** The same for all connections; then one may still have `SHARE_UNSENT_BYTES`. */
+export const ENGINE_UNSENT_BYTES = 128 * 1024 * 1024;
+export const SHARE_UNSENT_BYTES = 1024 * 1024;
+
+/** Streams of which we remember that we reset them: what was on its way for them is ignored, not an error. */
+export const RESET_MEMORY = 1024;
+
+/** So many at once, and so many a second after that. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+  /** Why the connection ends. */
+  readonly why: string;
+}
+
+export const RATES = {
+  /** Streams that the peer resets before they are over. */
+  resets: { burst: 2000, perSecond: 300, why: "too many resets" },
+  /** Streams that we must reset because of what the peer does ("MadeYouReset"). */
+  faults: { burst: 200, perSecond: 20, why: "too many faulty streams" },
+  settings: { burst: 100, perSecond: 10, why: "too many settings" },
+  pings: { burst: 20_000, perSecond: 2000, why: "too many pings" },
+  /** Frames that change nothing: empty DATA, PRIORITY, unknown types, what comes for streams that are over. */
+  idle: { burst: 10_000, perSecond: 1000, why: "too many frames without effect" },
+} as const satisfies Record<string, Rate>;
+
+/** A rate being watched. */
+export class Bucket {
+  readonly #rate: Rate;
+  #left: number;
+  #atMs: number;
+
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#left = rate.burst;
+    this.#atMs = nowMs;
+  }
+
+  /** Takes one. The answer is undefined, or why the connection ends (with `FLOOD`). */
+  take(nowMs: number): string | undefined {
+    const { burst, perSecond, why } = this.#rate;
+    this.#left = Math.min(burst, this.#left + ((nowMs - this.#atMs) * perSecond) / 1000);
+    this.#atMs = nowMs;
+    if (this.#left < 1) return why;
+    this.#left--;
+    return undefined;
+  }
+}
+
+/** The code for whoever floods. */
+export const FLOOD = Http2Code.ENHANCE_YOUR_CALM;
