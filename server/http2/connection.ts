@@ -37,6 +37,7 @@ import {
 import { ChunkPool, FlushTurn, Output } from "./output.ts";
 import { RequestHead } from "./request-head.ts";
 import { Stream, type StreamHost, type StreamOwner } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** Who takes the requests of a connection. */
 export interface ConnectionOwner {
@@ -102,7 +103,7 @@ export class Connection implements FrameSink, StreamHost {
   readonly #output: Output;
   readonly #decoder = new HpackDecoder((list) => new RequestHead(list));
   readonly #encoder = new HpackEncoder();
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new StreamTable();
   #lastId = 0;
   #block: OpenBlock | undefined;
   #settled = false;
@@ -247,7 +248,7 @@ export class Connection implements FrameSink, StreamHost {
   }
 
   #leaveStreams(): void {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.list()) {
       this.#remove(stream);
       if (!stream.localEnded || !stream.remoteEnded) stream.owner?.gone();
     }
@@ -499,7 +500,7 @@ export class Connection implements FrameSink, StreamHost {
     const stream = new Stream(id, this, this.#peerStreamWindow);
     stream.remoteEnded = end;
     stream.contentLength = head.contentLength;
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     stream.owner = this.#owner.request(stream, head);
     if (end) this.#remoteEnded(stream);
   }
@@ -561,7 +562,7 @@ export class Connection implements FrameSink, StreamHost {
     if (value > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE out of its range");
     const change = value - this.#peerStreamWindow;
     this.#peerStreamWindow = value;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.list()) {
       stream.sendWindow += change;
       if (stream.sendWindow > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "a window beyond its range");
       if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.#turns.join(stream);
@@ -637,12 +638,8 @@ export class Connection implements FrameSink, StreamHost {
   #remove(stream: Stream): void {
     if (stream.gone) return;
     stream.gone = true;
-    this.#streams.delete(stream.id);
-    if (stream.queuedBytes > 0) {
-      this.#unsent(-stream.queuedBytes);
-      stream.queue = [];
-      stream.queuedBytes = 0;
-    }
+    this.#streams.delete(stream);
+    if (stream.queuedBytes > 0) this.#unsent(-stream.dropQueue());
     stream.held = undefined;
     if (stream.unconsumed > 0) this.#giveConnection(stream.unconsumed);
     stream.unconsumed = 0;

@@ -34,6 +34,8 @@ export interface StreamHost {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** Most streams never queue anything. Never written to. */
+const NO_QUEUE: Uint8Array[] = [];
 
 export class Stream {
   readonly id: number;
@@ -61,7 +63,7 @@ export class Stream {
   sendWindow: number;
   /** In the line of those that have something to send. */
   inTurn = false;
-  queue: Uint8Array[] = [];
+  queue: Uint8Array[] = NO_QUEUE;
   /** Where the rest begins: the piece, and the byte in it. */
   queueAt = 0;
   queueOffset = 0;
@@ -112,7 +114,8 @@ export class Stream {
 
   /** Keeps bytes to send. */
   enqueue(bytes: Uint8Array): void {
-    this.queue.push(bytes);
+    if (this.queue === NO_QUEUE) this.queue = [bytes];
+    else this.queue.push(bytes);
     this.queuedBytes += bytes.length;
   }
 
@@ -131,11 +134,21 @@ export class Stream {
       this.queue[this.queueAt++] = NO_BYTES;
       this.queueOffset = 0;
       if (this.queueAt === this.queue.length) {
-        this.queue = [];
+        this.queue = NO_QUEUE;
         this.queueAt = 0;
       }
     }
     this.queuedBytes -= count;
+  }
+
+  /** Throws away what is queued; answers how much it was. */
+  dropQueue(): number {
+    const dropped = this.queuedBytes;
+    this.queue = NO_QUEUE;
+    this.queueAt = 0;
+    this.queueOffset = 0;
+    this.queuedBytes = 0;
+    return dropped;
   }
 
   /** Something has been sent from the queue: whether the owner is to hear of room. */

@@ -12,6 +12,7 @@ import { type AnyMethod, SERVICES } from "../proto/services.ts";
 import type { BidiHandler, ServerStreamHandler, UnaryHandler } from "../services/call.ts";
 import type { AllServices } from "../services/handlers.ts";
 import type { CallFacts } from "./call-facts.ts";
+import { CallList } from "./call-list.ts";
 import type { GateFacts, RpcMethod, RpcMetrics, UnaryObserver } from "./interceptors.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import type { CallContext, CountedMethod, Running, RunningCall, Wire } from "./running-call.ts";
@@ -41,7 +42,7 @@ interface Route {
 
 export class Dispatcher {
   readonly #routes = new Map<string, Route>();
-  readonly #running = new Set<RunningCall>();
+  readonly #running = new CallList<RunningCall>();
   readonly #leaderWatch: LeaderWatch;
   #stopping = false;
   #idle: (() => void) | undefined;
@@ -92,9 +93,9 @@ export class Dispatcher {
    */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
-    for (const call of [...this.#running]) if (call.method.kind !== "unary") call.abort(new EtcdError("Stopped"));
+    for (const call of this.#running.list()) if (call.method.kind !== "unary") call.abort(new EtcdError("Stopped"));
     if (this.#running.size > 0) await this.#untilIdle(graceMs);
-    for (const call of [...this.#running]) call.abort(new EtcdError("Stopped"));
+    for (const call of this.#running.list()) call.abort(new EtcdError("Stopped"));
     this.#leaderWatch.stop();
   }
 

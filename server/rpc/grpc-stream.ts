@@ -32,6 +32,9 @@ const BARE_TRAILERS: readonly (readonly FieldToSend[])[] = GRPC_STATUS.map((fiel
 /** The prefix of the message that is being sent. Sending is never interrupted, so one is enough. */
 const prefix = new Uint8Array(PREFIX_BYTES);
 
+/** Most calls never have one. Never written to. */
+const NO_BACKLOG: Uint8Array[] = [];
+
 /** A message that is coming. */
 interface Coming {
   readonly packed: boolean;
@@ -56,7 +59,7 @@ export class GrpcStream implements Wire, StreamOwner {
 
   #wanted = false;
   /** Body that has come and that nobody has asked for yet. */
-  #backlog: Uint8Array[] = [];
+  #backlog: Uint8Array[] = NO_BACKLOG;
   #ended = false;
   /** Bytes of a prefix that was cut. */
   #prefix: Uint8Array | undefined;
@@ -132,7 +135,8 @@ export class GrpcStream implements Wire, StreamOwner {
         }
       }
     }
-    this.#backlog.push(bytes);
+    if (this.#backlog === NO_BACKLOG) this.#backlog = [bytes];
+    else this.#backlog.push(bytes);
     this.#goOn();
   }
 
@@ -156,7 +160,7 @@ export class GrpcStream implements Wire, StreamOwner {
 
   #letGo(): void {
     for (const bytes of this.#backlog) this.#stream.consumed(bytes.length);
-    this.#backlog = [];
+    this.#backlog = NO_BACKLOG;
     this.#coming = undefined;
   }
 

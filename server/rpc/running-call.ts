@@ -4,8 +4,10 @@
  * stream-calls.ts.
  */
 import { EtcdError } from "../base/error.ts";
+import { Writer } from "../proto/wire.ts";
 import type { Call } from "../services/call.ts";
 import type { CallFacts } from "./call-facts.ts";
+import type { Listed } from "./call-list.ts";
 import {
   type GateFacts,
   type MethodCounters,
@@ -24,6 +26,8 @@ export interface Wire {
   read(): void;
   /** One message. False: the peer reads slowly; `Running.drained` is called when it has caught up. */
   send(bytes: Uint8Array): boolean;
+  /** The same for bytes whose memory is used again at once, where an engine copies them anyway. */
+  sendLent?(bytes: Uint8Array): boolean;
   finish(status: Status): void;
 }
 
@@ -60,6 +64,11 @@ export interface CountedMethod {
   readonly counters: MethodCounters;
 }
 
+/** Where answers are encoded that an engine copies at once. Sending is never interrupted, so one is enough. */
+const SCRATCH_BYTES = 64 * 1024;
+const SCRATCH_MAX_BYTES = 4 * 1024 * 1024;
+let scratch = new Writer(SCRATCH_BYTES);
+
 /** The longest delay that a timer of Node takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -69,7 +78,9 @@ const PEER_GONE: Status = { grpc: GrpcCode.CANCELED, text: "context canceled" };
 const BROKEN: Status = { grpc: GrpcCode.INTERNAL, text: "internal error" };
 
 /** What the kinds of call have in common: who calls, how long they wait, and the end. */
-export abstract class RunningCall implements Running, Call {
+export abstract class RunningCall implements Running, Call, Listed<RunningCall> {
+  before: RunningCall | undefined;
+  after: RunningCall | undefined;
   readonly method: RpcMethod;
   readonly token: string | undefined;
   readonly commonName: string | undefined;
@@ -176,9 +187,30 @@ export abstract class RunningCall implements Running, Call {
   }
 
   protected sendMessage(bytes: Uint8Array): boolean {
-    this.counters.sent.inc();
-    this.context.metrics.bytesSent(bytes.length);
+    this.#countSent(bytes.length);
     return this.wire.send(bytes);
+  }
+
+  /** Encodes and sends an answer: how many bytes it had, and what `Wire.send` says. */
+  protected sendAnswer(answer: unknown): { readonly bytes: number; readonly room: boolean } {
+    const { wire } = this;
+    if (wire.sendLent === undefined) {
+      const bytes = this.method.response.encode(answer);
+      return { bytes: bytes.length, room: this.sendMessage(bytes) };
+    }
+    if (scratch.bytes.length > SCRATCH_MAX_BYTES) scratch = new Writer(SCRATCH_BYTES);
+    scratch.reset(); // an assertion may have cut the last one short
+    this.method.response.encodeTo(scratch, answer);
+    const { length } = scratch;
+    const bytes = scratch.bytes.subarray(scratch.at - length, scratch.at);
+    scratch.reset();
+    this.#countSent(length);
+    return { bytes: length, room: wire.sendLent(bytes) };
+  }
+
+  #countSent(bytes: number): void {
+    this.counters.sent.inc();
+    this.context.metrics.bytesSent(bytes);
   }
 
   protected finish(status: Status): void {

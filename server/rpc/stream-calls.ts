@@ -29,7 +29,7 @@ abstract class StreamCall extends RunningCall implements Outlet<unknown> {
   }
 
   write(message: unknown): boolean {
-    return !this.over && this.sendMessage(this.method.response.encode(message));
+    return !this.over && this.sendAnswer(message).room;
   }
 
   writeEncoded(bytes: Uint8Array): boolean {

@@ -61,10 +61,9 @@ export class UnaryCall extends RunningCall {
 
   readonly #respond = (response: unknown): void => {
     if (this.over) return;
-    const bytes = this.method.response.encode(response);
-    this.sendMessage(bytes);
+    const { bytes } = this.sendAnswer(response);
     this.finish(OK);
-    this.#report(response, bytes.length);
+    this.#report(response, bytes);
   };
 
   readonly #refused = (error: unknown): void => {
