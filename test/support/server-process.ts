@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../server/cli/main.js", import.meta.url));
 const READY = "ready to serve client requests";
+/** Flags for our server in every test: `--grpc-engine=own` runs a suite on the other engine. */
+const OWN_FLAGS = (process.env["KVORUM_SERVER_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
 const LOG_KEPT_BYTES = 256 * 1024;
 
 /** The command that starts our server, as built. */
@@ -94,6 +96,7 @@ export class ServerProcess {
       `--listen-peer-urls=${peer}`,
       `--initial-advertise-peer-urls=${peer}`,
       `--initial-cluster=one=${peer}`,
+      ...(this.#options.command === undefined ? OWN_FLAGS : []),
       ...(this.#options.flags ?? []),
     ];
   }
