@@ -197,10 +197,10 @@ export class LmdbBackend implements Backend {
     this.#writing = batch;
     this.#writingDone = done;
     this.#copy?.note(batch);
-    this.#file.write(batch).then(
-      () => this.#written(batch, done),
-      (error: unknown) => this.#failed(new WorldError(`commit to "${this.#path}"`, error)),
-    );
+    this.#file
+      .write(batch)
+      .then(() => this.#written(batch, done))
+      .catch((error: unknown) => this.#failed(new WorldError(`commit to "${this.#path}"`, error)));
   }
 
   #written(batch: Batch, done: Deferred): void {
