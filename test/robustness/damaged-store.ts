@@ -7,7 +7,7 @@
  *   node damaged-store read FOLDER SEED FIRST END     copies FIRST to END-1 of it, one line each: number, verdict, place
  */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConsistentIndex, storeConsistentIndex } from "../../server/apply/consistent-index.ts";
 import { EMPTY_BYTES, utf8Bytes } from "../../server/base/bytes.ts";
@@ -88,9 +88,8 @@ async function readCopies(from: number, to: number): Promise<void> {
   const before = await twin(COMMITS - 1);
   for (let number = from; number < to; number++) {
     const random = new Prng(seed * 100_000 + number);
-    const copy = join(folder, `copy-${number}`);
+    const copy = mkdtempSync(join(folder, "copy-"));
     const { damaged, at } = damage(image, random);
-    mkdirSync(copy);
     writeFileSync(join(copy, STORE_FILE), damaged);
     let verdict = await judge(copy, async (backend) => {
       const subject = new Subject(backend);
@@ -101,7 +100,7 @@ async function readCopies(from: number, to: number): Promise<void> {
     if (verdict === "right") verdict = await judge(copy, goOn);
     if (verdict === "right") verdict = await judge(copy, (backend) => lookAgain(backend, random));
     process.stdout.write(`${number} ${verdict} at ${at}\n`);
-    rmSync(copy, { recursive: true });
+    rmSync(join(copy, STORE_FILE)); // LMDB may not have let go of the rest
   }
 }
 
