@@ -16,6 +16,7 @@ import {
   Bucket,
   CONNECTION_UNSENT_BYTES,
   CONNECTION_WINDOW_BYTES,
+  EARLY_STREAMS,
   ENGINE_UNSENT_BYTES,
   FLOOD,
   GOODBYE_MS,
@@ -118,8 +119,9 @@ export class Connection implements FrameSink, StreamHost {
   #unsentBytes = 0;
   /** Streams whose body waits until the peer has read its answers. */
   #waiting: Stream[] = [];
-  /** Streams that we have ended before the peer has. */
+  /** Streams that we have ended before the peer has, since the last tick and before it. */
   #early: Stream[] = [];
+  #earlier: Stream[] = [];
 
   #inEvent = false;
   #flushComing = false;
@@ -187,6 +189,7 @@ export class Connection implements FrameSink, StreamHost {
     if (waiting < STALL_BYTES) this.#progressMs = nowMs;
     else if (nowMs - this.#progressMs > STALL_MS) this.#fail(FLOOD, "answers are not read");
     this.#keepAlive(nowMs);
+    this.#resetEarly();
   }
 
   #keepAlive(nowMs: number): void {
@@ -274,7 +277,7 @@ export class Connection implements FrameSink, StreamHost {
   flush(): void {
     this.#flushComing = false;
     if (this.#closed) return;
-    if (this.#early.length > 0) this.#resetEarly();
+    if (this.#early.length > EARLY_STREAMS) this.#resetEarly();
     if (this.#output.waitingBytes > OUTPUT_MAX_BYTES) {
       this.destroy(); // it asks and asks and reads no answer: a GOAWAY would not be read either
       return;
@@ -646,17 +649,21 @@ export class Connection implements FrameSink, StreamHost {
     if (this.#draining) this.#endIfDrained();
   }
 
-  /** Answers that were complete before their requests: the rest of those is not wanted (RFC 9113, section 8.1). */
+  /**
+   * Answers that were complete before their requests: the rest of those is not wanted (RFC 9113, section 8.1). Most
+   * clients end such a stream by themselves, and some take a reset right behind the answer for a failure of it.
+   */
   #resetEarly(): void {
-    const early = this.#early;
+    const earlier = this.#earlier;
+    this.#earlier = this.#early;
     this.#early = [];
-    for (const stream of early) if (!stream.gone) this.#reset(stream, NO_ERROR);
+    for (const stream of earlier) if (!stream.gone) this.#reset(stream, NO_ERROR);
   }
 
   #localEnded(stream: Stream): void {
     stream.localEnded = true;
     if (stream.remoteEnded && stream.held === undefined) this.#remove(stream);
-    else this.#early.push(stream); // the rest may come in this very turn
+    else this.#early.push(stream);
   }
 
   // ---- StreamHost

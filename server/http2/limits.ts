@@ -42,6 +42,8 @@ export const CONNECTION_UNSENT_BYTES = 16 * 1024 * 1024;
 export const ENGINE_UNSENT_BYTES = 128 * 1024 * 1024;
 export const SHARE_UNSENT_BYTES = 1024 * 1024;
 
+/** Streams that have been answered and whose requests go on: more of them are reset at once, fewer after a second. */
+export const EARLY_STREAMS = 256;
 /** Streams of which we remember that we reset them: what was on its way for them is ignored, not an error. */
 export const RESET_MEMORY = 1024;
 

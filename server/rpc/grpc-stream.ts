@@ -26,8 +26,10 @@ const GRPC_STATUS: readonly SharedField[] = Object.values(GrpcCode).map(
 );
 const ANSWER: readonly FieldToSend[] = [STATUS_OK, CONTENT_TYPE];
 const PACKED_ANSWER: readonly FieldToSend[] = [STATUS_OK, CONTENT_TYPE, ENCODING_GZIP];
+/** grpc-go sends it even when there is none. */
+const NO_MESSAGE = new SharedField("grpc-message", "");
 /** Trailers without a text, by code: one array each. */
-const BARE_TRAILERS: readonly (readonly FieldToSend[])[] = GRPC_STATUS.map((field) => [field]);
+const BARE_TRAILERS: readonly (readonly FieldToSend[])[] = GRPC_STATUS.map((field) => [field, NO_MESSAGE]);
 
 /** The prefix of the message that is being sent. Sending is never interrupted, so one is enough. */
 const prefix = new Uint8Array(PREFIX_BYTES);
