@@ -16,7 +16,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 const DAMAGED =
-  "The file was changed by a failing disk or by somebody else. Check the disk, then restore the whole data directory from a copy";
+  "The store, member/kvorum in the data directory, was changed by a failing disk or by somebody else. " +
+  "Check the disk, then restore the whole data directory from a copy";
 
 /** A sentence or two; undefined when the error says all that is known. */
 export function adviceFor(error: unknown): string | undefined {

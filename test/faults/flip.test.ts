@@ -1,18 +1,25 @@
 /** A flipped bit in the store or in the log is refused or does no harm: never is a wrong value served. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { Prng } from "../../server/base/prng.ts";
+import { History } from "../robustness/history.ts";
 import { CHECKSUM_IGNORED, PlantedServer } from "../robustness/planted.ts";
+import { type Promises, Workload } from "../robustness/workload.ts";
+import { ServerProcess } from "../support/server-process.ts";
 
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 20));
 const FLIPS = Number(process.env["FLIPS"] ?? 250);
 const BUILT = fileURLToPath(new URL("../..", import.meta.url));
 /** How long one copy may take. */
 const SILENCE_MS = 20_000;
+/** Servers started on damaged copies, for the store and for the log. */
+const SERVERS = 10;
 
 test(`${FLIPS} stores with a flipped bit: each is refused, or every answer is right (seed ${SEED})`, async (t) => {
   const verdicts = await readDamaged(t, BUILT, FLIPS);
@@ -35,6 +42,71 @@ test("the same test catches checksums that nobody looks at", async (t) => {
   t.diagnostic(JSON.stringify(Object.fromEntries(verdicts)).slice(0, 300));
   assert.ok([...verdicts.keys()].some((verdict) => verdict.startsWith("WRONG")));
 });
+
+test("a server whose store has a flipped bit refuses it, or every answer is right", async (t) => {
+  await startDamaged(t, { end: "SIGTERM", file: (data) => join(data, "member", "kvorum", "kvorum.mdb") });
+});
+
+test("a server whose log has a flipped bit refuses it, or every answer is right", async (t) => {
+  const end = "SIGKILL"; // so that the store is behind the log
+  await startDamaged(t, {
+    end,
+    file: (data) => join(data, "member", "wal", `${"0".repeat(16)}-${"0".repeat(16)}.wal`),
+  });
+});
+
+/** Starts servers on damaged copies of one data directory, and judges what those that serve answer. */
+async function startDamaged(
+  t: TestContext,
+  { end, file }: { end: NodeJS.Signals; file: (dataDir: string) => string },
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "kvorum-flip-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const original = await ServerProcess.prepare({ dataDir: join(folder, "original") });
+  const workload = new Workload({ url: original.url, writers: 8, seed: SEED, compacts: false });
+  await original.launch();
+  workload.start(new History().start());
+  while (workload.acknowledged.length < 800) await sleep(10);
+  await original.stop(end);
+  await workload.stop();
+  const random = new Prng(SEED);
+  const image = readFileSync(file(original.dataDir));
+  const usedBytes = image.findLastIndex((byte) => byte !== 0) + 1;
+  const ends = new Map<string, number>();
+  for (let copy = 0; copy < SERVERS; copy++) {
+    const { clientPort } = original;
+    const server = await ServerProcess.prepare({ dataDir: join(folder, "copy"), clientPort });
+    cpSync(original.dataDir, server.dataDir, { recursive: true, filter: (path) => !path.endsWith(".lock") });
+    const at = random.below(usedBytes);
+    const damaged = Uint8Array.from(image);
+    damaged[at] = (damaged[at] as number) ^ (1 << random.below(8));
+    writeFileSync(file(server.dataDir), damaged);
+    const how = await startAndJudge(server, workload.promises());
+    ends.set(how, (ends.get(how) ?? 0) + 1);
+    await server.remove();
+    rmSync(server.dataDir, { recursive: true });
+  }
+  t.diagnostic(JSON.stringify(Object.fromEntries(ends)));
+}
+
+/** "right" when it serves, else how it ended; throws when an answer is wrong, or when it ends without a clear word. */
+async function startAndJudge(server: ServerProcess, promises: Promises): Promise<string> {
+  const judged = server.launch().then(() => new History().judge(server.url, promises));
+  const wrong = await judged.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  if (wrong === undefined) return "right";
+  const ended = await Promise.race([server.exited, sleep(5000, undefined, { ref: false })]);
+  if (ended === undefined) throw wrong;
+  if (ended.signal !== null) return `died by ${ended.signal}`;
+  const fatal = server.log.split("\n").find((line) => line.includes('"level":"fatal"')) ?? "";
+  assert.equal(ended.code, 1);
+  assert.match(fatal, /damaged|missing|write-ahead log/, server.log.slice(-2000));
+  assert.match(fatal, /kvorum|\.wal/, "it names the file");
+  assert.match(fatal, /from a copy|backup/, "and says what to do");
+  return "refused";
+}
 
 /** How many copies ended how. `built` holds the folders server and test. */
 async function readDamaged(t: TestContext, built: string, flips: number): Promise<Map<string, number>> {

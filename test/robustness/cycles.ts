@@ -82,6 +82,7 @@ export async function faultCycles(options: {
     await server.launch();
     seen.slowestStartMs = Math.max(seen.slowestStartMs, Math.round(performance.now() - started));
     await history.judge(server.url, workload);
+    workload.forget();
   };
   const strike = async () => {
     await fault.strike(server);

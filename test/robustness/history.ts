@@ -10,7 +10,7 @@ import { WatchCreateRequest } from "../../server/proto/etcdserverpb.ts";
 import { Event, EventType, KeyValue } from "../../server/proto/mvccpb.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { MemoryBackend } from "../simulation/world/backend.ts";
-import type { Changes, KeyChange, Start, Workload } from "./workload.ts";
+import type { Changes, KeyChange, Promises, Start } from "./workload.ts";
 
 const PATIENCE_MS = 30_000;
 const EVERY_KEY = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
@@ -42,40 +42,39 @@ export class History {
   }
 
   /**
-   * Reads on from where the last call ended, and makes the workload forget. Throws an Error that says what was lost,
-   * invented or changed.
+   * Reads on from where the last call ended. Throws an Error that says what was lost, invented or changed. What was
+   * unknown of a lease is known afterwards.
    */
-  async judge(url: string, workload: Workload): Promise<void> {
-    const [wrong] = workload.wrong;
+  async judge(url: string, promises: Promises): Promise<void> {
+    const [wrong] = promises.wrong;
     if (wrong !== undefined) throw new Error(wrong);
     const client = connect(url);
     try {
       const { header } = await client.unary(SERVICES.kv.methods.range, { key: Uint8Array.of(0) });
       const current = header?.revision ?? 0;
-      if (current < workload.highest)
-        throw new Error(`revision ${workload.highest} was seen, but the store stands at ${current}`);
+      if (current < promises.highest)
+        throw new Error(`revision ${promises.highest} was seen, but the store stands at ${current}`);
       const happened = current > this.#revision ? await readHistory(client, this.#revision + 1, current) : [];
-      this.#check(happened, workload);
+      this.#check(happened, promises);
       for (const one of happened) this.#apply(one);
-      await this.#compareHash(client, workload);
+      await this.#compareHash(client, promises);
       await this.#compareKeys(client, 0);
       await this.#compareKeys(client, Math.ceil((Math.max(this.#replay.compactRevision, 1) + current) / 2));
-      await this.#compareLeases(client, workload);
-      workload.forget();
+      await this.#compareLeases(client, promises);
     } finally {
       client.close();
     }
   }
 
-  #check(happened: readonly Happened[], workload: Workload): void {
+  #check(happened: readonly Happened[], promises: Promises): void {
     const promised = new Map<number, string>();
-    for (const { changes, revision } of workload.acknowledged) {
+    for (const { changes, revision } of promises.acknowledged) {
       if (revision <= this.#revision || promised.has(revision))
         throw new Error(`revision ${revision} of ${shown(textOf(changes))} was another's before`);
       promised.set(revision, textOf(changes));
     }
     const possible = new Map<string, number>();
-    for (const changes of workload.unknown) add(possible, textOf(changes), 1);
+    for (const changes of promises.unknown) add(possible, textOf(changes), 1);
     for (const { revision, changes } of happened) {
       const text = textOf(changes);
       const promise = promised.get(revision);
@@ -105,11 +104,11 @@ export class History {
     this.#revision = write.end().revision;
   }
 
-  async #compareHash(client: Client, workload: Workload): Promise<void> {
+  async #compareHash(client: Client, promises: Promises): Promise<void> {
     const request = { revision: this.#revision };
     const { hash, compactRevision } = await client.unary(SERVICES.maintenance.methods.hashKv, request);
-    if (compactRevision < workload.compacted)
-      throw new Error(`compaction ${workload.compacted} was acknowledged, but the store has ${compactRevision}`);
+    if (compactRevision < promises.compacted)
+      throw new Error(`compaction ${promises.compacted} was acknowledged, but the store has ${compactRevision}`);
     if (compactRevision > this.#replay.compactRevision) {
       const compaction = this.#replay.scheduleCompaction(compactRevision);
       while (!compaction.step(10_000));
@@ -132,20 +131,20 @@ export class History {
     }
   }
 
-  /** Leases, and which keys go with them; what was unknown of a lease is known afterwards. */
-  async #compareLeases(client: Client, workload: Workload): Promise<void> {
+  /** Leases, and which keys go with them. */
+  async #compareLeases(client: Client, promises: Promises): Promise<void> {
     const { leaseLeases, leaseTimeToLive } = SERVICES.lease.methods;
     const { leases } = await client.unary(leaseLeases);
     const present = new Set(leases.map(({ id }) => id));
-    for (const [id, state] of workload.leases) {
+    for (const [id, state] of promises.leases) {
       if (state === "granted" && !present.has(id)) throw new Error(`lease ${id} was acknowledged and is not there`);
       if (state === "revoked" && present.has(id)) throw new Error(`lease ${id} was revoked and is there again`);
-      workload.leases.set(id, present.has(id) ? "granted" : "revoked");
+      promises.leases.set(id, present.has(id) ? "granted" : "revoked");
     }
     const attached = new Map<bigint, string[]>([...present].map((id) => [id, []]));
     for (const { key, lease } of this.#latest()) if (lease !== 0n) attached.get(lease)?.push(utf8Text(key));
     for (const [id, expected] of attached) {
-      if (!workload.leases.has(id)) throw new Error(`there is a lease ${id} that nobody asked for`);
+      if (!promises.leases.has(id)) throw new Error(`there is a lease ${id} that nobody asked for`);
       const { keys } = await client.unary(leaseTimeToLive, { id, keys: true });
       const names = keys.map(utf8Text).sort();
       if (names.join() !== expected.sort().join())

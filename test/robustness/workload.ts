@@ -33,6 +33,21 @@ export interface Start {
   readonly revision: number;
 }
 
+/** What the answers said, for a judge. */
+export interface Promises {
+  /** In the order in which the answers came. */
+  readonly acknowledged: readonly Acknowledged[];
+  /** Requests whose answer never came. */
+  readonly unknown: readonly Changes[];
+  /** Whether a lease must be there; "unknown" when the answer to its grant or its end never came. */
+  readonly leases: Map<bigint, "granted" | "revoked" | "unknown">;
+  /** Answers that were wrong when they came. */
+  readonly wrong: readonly string[];
+  /** The highest revision in any answer, and the highest compaction acknowledged; -1 for none. */
+  readonly highest: number;
+  readonly compacted: number;
+}
+
 export type Kind = "put" | "txn" | "delete" | "read" | "compact" | "grant" | "revoke";
 
 const KEYS_PER_WRITER = 20;
@@ -47,33 +62,30 @@ const COMPACTIONS = 6;
 /** Longer than any test. */
 const TTL_SECONDS = 86_400;
 
-export class Workload {
+export class Workload implements Promises {
   readonly #url: string;
   readonly #writers: number;
+  readonly #compacts: boolean;
   readonly #random: Prng;
   #running = false;
   #client: Client | undefined;
   #loops: Promise<void>[] = [];
   #number = 0;
   #values = new Map<string, string>();
-  /** In the order in which the answers came. */
   readonly acknowledged: Acknowledged[] = [];
-  /** Requests whose answer never came. */
   readonly unknown: Changes[] = [];
-  /** Whether a lease must be there; "unknown" when the answer to its grant or its end never came. */
   readonly leases = new Map<bigint, "granted" | "revoked" | "unknown">();
-  /** Answers that were wrong when they came. */
   readonly wrong: string[] = [];
   readonly counts = new Map<Kind, number>();
   /** Requests of any kind that found the server gone. */
   unanswered = 0;
-  /** The highest revision in any answer, and the highest compaction acknowledged; -1 for none. */
   highest = 0;
   compacted = -1;
 
-  constructor(options: { url: string; writers: number; seed: number }) {
+  constructor(options: { url: string; writers: number; seed: number; compacts?: boolean }) {
     this.#url = options.url;
     this.#writers = options.writers;
+    this.#compacts = options.compacts ?? true;
     this.#random = new Prng(options.seed);
   }
 
@@ -90,13 +102,27 @@ export class Workload {
     this.#running = true;
     this.#values = new Map(start.values);
     this.#loops = Array.from({ length: this.#writers }, (_, writer) => this.#write(client, writer));
-    this.#loops.push(this.#lease(client), this.#compact(client, start));
+    this.#loops.push(this.#lease(client));
+    if (this.#compacts) this.#loops.push(this.#compact(client, start));
   }
 
   /** Forgets what has been judged. */
   forget(): void {
     this.acknowledged.length = 0;
     this.unknown.length = 0;
+  }
+
+  /** All that it remembers, to be judged more than once. */
+  promises(): Promises {
+    const { acknowledged, unknown, leases, wrong, highest, compacted } = this;
+    return {
+      acknowledged: [...acknowledged],
+      unknown: [...unknown],
+      leases: new Map(leases),
+      wrong,
+      highest,
+      compacted,
+    };
   }
 
   /** Resolves when no request is under way any more. */
