@@ -676,7 +676,6 @@ export class Connection implements FrameSink, StreamHost {
 
   sendData(stream: Stream, prefix: Uint8Array, body: Uint8Array, lent: boolean): void {
     const total = prefix.length + body.length;
-    this.#sent = true;
     let done = 0;
     if (stream.queuedBytes === 0) {
       while (done < total) {
@@ -785,6 +784,7 @@ export class Connection implements FrameSink, StreamHost {
   }
 
   #dataFrame(stream: Stream, length: number, flags: number): number {
+    this.#sent = true;
     stream.sendWindow -= length;
     this.#sendWindow -= length;
     return this.#frame(FrameType.DATA, flags, stream.id, length);
