@@ -32,7 +32,14 @@ const VARIANTS: readonly Variant[] = [
       `--trusted-ca-file=${CERTIFICATES.ca}`,
       "--client-cert-auth",
     ],
-    upFlags: ["--etcd-ca", CERTIFICATES.ca, "--etcd-cert", CERTIFICATES.clientCert, "--etcd-key", CERTIFICATES.clientKey],
+    upFlags: [
+      "--etcd-ca",
+      CERTIFICATES.ca,
+      "--etcd-cert",
+      CERTIFICATES.clientCert,
+      "--etcd-key",
+      CERTIFICATES.clientKey,
+    ],
   },
 ];
 
@@ -41,7 +48,9 @@ function script(name: string, ...args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(join(SCRIPTS, name), args, { stdio: "inherit" });
     child.once("error", reject);
-    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`${name} ${args.join(" ")} ended with ${code}`))));
+    child.once("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`${name} ${args.join(" ")} ended with ${code}`)),
+    );
   });
 }
 
