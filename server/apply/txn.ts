@@ -3,8 +3,9 @@
  * the branches taken are fixed up front. Then the checks of the operations on that path. Only then the operations, in
  * order, each seeing what the earlier ones wrote; nothing can refuse any more.
  */
-import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
+import { type ByteString, compareBytes, EMPTY_BYTES, toByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
+import type { Version } from "../mvcc/key-index.ts";
 import type { WriteTxn } from "../mvcc/write-txn.ts";
 import {
   type Compare,
@@ -29,10 +30,12 @@ interface Path {
   readonly nested: readonly Path[];
 }
 
-/** The revisions that a check of a read needs. */
+/** What compares and the checks of reads need beside ranges. */
 export interface TxnView extends RangeView {
   readonly currentRevision: number;
   readonly compactRevision: number;
+  /** Revisions and version of a key that exists now, without its value. */
+  version(key: ByteString): Version | undefined;
 }
 
 /** Applies `request` in `write`. Throws `EtcdError` with nothing changed. */
@@ -51,7 +54,7 @@ export function executeReadOnlyTxn(view: TxnView, request: TxnRequest): TxnRespo
   return { ...response, header: ResponseHeader.create({ revision: view.currentRevision }) };
 }
 
-function choosePath(view: RangeView, request: TxnRequest): Path {
+function choosePath(view: TxnView, request: TxnRequest): Path {
   const succeeded = request.compare.every((compare) => holds(view, compare));
   const nested: Path[] = [];
   for (const { request: operation } of branch(request, succeeded)) {
@@ -115,13 +118,26 @@ function runReading(view: RangeView, { request }: RequestOp): ResponseOp | undef
 }
 
 /** Whether every key of the compare satisfies it. A key that is not there has no value, and 0 for all else. */
-function holds(view: RangeView, compare: Compare): boolean {
-  const { kvs } = view.range(compare.key, compare.rangeEnd, { revision: 0, limit: 0, countOnly: false });
+function holds(view: TxnView, compare: Compare): boolean {
+  const keysOnly = isInIndex(compare.target);
+  if (keysOnly && compare.rangeEnd.length === 0) return keyHolds(compare, indexed(view, compare.key));
+  const { kvs } = view.range(compare.key, compare.rangeEnd, { revision: 0, limit: 0, countOnly: false, keysOnly });
   if (kvs.length === 0) return compare.target !== CompareTarget.VALUE && keyHolds(compare, ABSENT);
   return kvs.every((kv) => keyHolds(compare, KeyValue.decode(kv)));
 }
 
 const ABSENT = KeyValue.create();
+
+/** Whether the index knows what is asked, so that no value is read: so it is in most transactions of Kubernetes. */
+function isInIndex(target: number): boolean {
+  return target === CompareTarget.VERSION || target === CompareTarget.CREATE || target === CompareTarget.MOD;
+}
+
+function indexed(view: TxnView, key: Uint8Array): KeyValue {
+  const found = view.version(toByteString(key));
+  if (found === undefined) return ABSENT;
+  return { ...ABSENT, createRevision: found.created, modRevision: found.main, version: found.version };
+}
 
 function keyHolds(compare: Compare, kv: KeyValue): boolean {
   const order = orderOf(compare, kv);
