@@ -537,7 +537,8 @@ export class Connection implements FrameSink, StreamHost {
     this.#spend("settings");
     this.#settled = true;
     for (let at = from; at < to; at += 6) this.#setting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
-    this.#frame(FrameType.SETTINGS, Flag.ACK, 0, 0);
+    this.#frame(FrameType.SETTINGS, Flag.ACK, 0, 0); // before anything that they allow
+    if (this.#turns.count > 0) this.#pump();
     this.#flushSoon();
   }
 
@@ -570,7 +571,6 @@ export class Connection implements FrameSink, StreamHost {
       if (stream.sendWindow > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "a window beyond its range");
       if (stream.queuedBytes > 0 && stream.sendWindow > 0) this.#turns.join(stream);
     }
-    this.#pump();
   }
 
   #ping(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
