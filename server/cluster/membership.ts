@@ -37,7 +37,7 @@ export class Membership {
     this.#members.clear();
     this.#removed.clear();
     this.#backend.scan("members", EMPTY_BYTES, undefined, (_key, value) => {
-      const member = decodeMember(utf8Text(value));
+      const { isPromote: _ofChangesOnly, ...member } = decodeMember(utf8Text(value));
       this.#members.set(member.id, member);
       return true;
     });
