@@ -164,6 +164,7 @@ function openMember(
 }
 
 function memberOptions(config: Config, walFolder: string): MemberOptions {
+  const memory = planMemory(memoryLimit().bytes);
   return {
     name: config.name,
     walFolder,
@@ -186,7 +187,8 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     leaseCheckpoints: config.featureGates.LeaseCheckpoint,
     warningApplyMs: config.warningApplyMs,
     unsafeNoFsync: config.unsafeNoFsync,
-    valueCacheBytes: config.valueCacheBytes ?? planMemory(memoryLimit().bytes).valueCacheBytes,
+    transitBytes: memory.transitBytes,
+    valueCacheBytes: config.valueCacheBytes ?? memory.valueCacheBytes,
     serverVersion: ETCD_VERSION,
     clusterVersion: CLUSTER_VERSION,
   };

@@ -1,5 +1,6 @@
 /**
- * When the backend's batch becomes durable: every `batchMs`, or sooner when it has grown to `batchOperations`. The
+ * When the backend's batch becomes durable: every `batchMs`, or sooner when it has grown to `batchOperations` or
+ * `batchBytes`. The
  * applied index goes into the same transaction as the effects it stands for; nothing else decides what a restart sees.
  */
 import { type ConsistentIndex, storeConsistentIndex } from "../apply/consistent-index.ts";
@@ -18,6 +19,7 @@ export class Commits {
   readonly #metrics: MemberMetrics;
   readonly #batchMs: number;
   readonly #batchOperations: number;
+  readonly #batchBytes: number;
   readonly #applied: () => ConsistentIndex;
   readonly #durable: (index: number) => void;
   readonly #failed: (error: unknown) => void;
@@ -31,6 +33,7 @@ export class Commits {
     metrics: MemberMetrics;
     batchMs: number;
     batchOperations: number;
+    batchBytes: number;
     /** How far apply has come, to be written with the batch. */
     applied: () => ConsistentIndex;
     /** Everything up to `index` has become durable. */
@@ -43,6 +46,7 @@ export class Commits {
     this.#metrics = parts.metrics;
     this.#batchMs = parts.batchMs;
     this.#batchOperations = parts.batchOperations;
+    this.#batchBytes = parts.batchBytes;
     this.#applied = parts.applied;
     this.#durable = parts.durable;
     this.#failed = parts.failed;
@@ -55,12 +59,15 @@ export class Commits {
 
   /** Whether the batch has room: false holds applying back, so that memory stays bounded. */
   get hasRoom(): boolean {
-    return this.#running === undefined || this.#backend.pendingOperations() < BATCHES_AHEAD * this.#batchOperations;
+    if (this.#running === undefined) return true;
+    if (this.#backend.pendingBytes() >= this.#batchBytes) return false;
+    return this.#backend.pendingOperations() < BATCHES_AHEAD * this.#batchOperations;
   }
 
   /** Something was applied: commit soon, or now when the batch is full. */
   note(): void {
-    if (this.#backend.pendingOperations() >= this.#batchOperations) {
+    const full = this.#backend.pendingBytes() >= this.#batchBytes;
+    if (full || this.#backend.pendingOperations() >= this.#batchOperations) {
       if (this.#running === undefined) void this.commit();
     } else this.#arm(this.#batchMs);
   }

@@ -13,8 +13,9 @@ import type { SyncGuard } from "../wal/sync-guard.ts";
 import type { Wal } from "../wal/wal.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 
-/** Entries applied between two looks at the clock, and how long one turn may apply before others get theirs. */
+/** Entries and bytes applied between two looks at the clock, and how long one turn may apply before others get theirs. */
 const APPLY_CHUNK = 32;
+const APPLY_CHUNK_BYTES = 1024 * 1024;
 const APPLY_SLICE_MS = 5;
 
 export interface LoopDuties {
@@ -147,7 +148,11 @@ export class Loop {
     const first = this.#next;
     while (this.#next < this.#committed.length && this.#duties.mayApply()) {
       const end = Math.min(this.#next + APPLY_CHUNK, this.#committed.length);
-      while (this.#next < end) this.#duties.applyEntry(this.#committed[this.#next++] as Entry);
+      for (let bytes = 0; this.#next < end && bytes < APPLY_CHUNK_BYTES; ) {
+        const entry = this.#committed[this.#next++] as Entry;
+        bytes += entry.data.length;
+        this.#duties.applyEntry(entry);
+      }
       if (this.#clock.monotonicMs() - started > APPLY_SLICE_MS) break;
     }
     if (this.#next === first) return;

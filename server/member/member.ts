@@ -115,6 +115,8 @@ export class Member {
   #leaderId = 0n;
   #isLeader = false;
   #heapTight = false;
+  /** Of requests that wait for their answers. */
+  #inFlightBytes = 0;
   #stopping = false;
   /** The alarm is on its way through the log: one is enough. */
   #raisesNoSpace = false;
@@ -180,6 +182,7 @@ export class Member {
       metrics,
       batchMs: options.backendBatchMs,
       batchOperations: options.backendBatchOperations,
+      batchBytes: options.transitBytes,
       applied: () => this.#consistent,
       durable: (index) => this.#committedThrough(index),
       failed: (error) => this.#commitFailed(error),
@@ -191,6 +194,7 @@ export class Member {
       snapshotIndex: log.snapshotIndex,
       count: options.snapshotCount,
       catchupEntries: options.snapshotCatchupEntries,
+      logBytes: options.transitBytes,
     });
     this.#spare = new SpareKeeper({ wal: this.#wal, clock, logger });
     this.#barrier = new ReadBarrier({
@@ -463,6 +467,8 @@ export class Member {
     const id = this.#requestIds.next();
     const data = InternalRaftRequest.encode({ header: RequestHeader.create({ id }), id: 0n, request });
     if (data.length > this.#options.maxRequestBytes) throw new EtcdError("RequestTooLarge");
+    const crowded = this.#inFlightBytes > 0 && this.#inFlightBytes + data.length > this.#options.transitBytes;
+    if (crowded && costBytes(request) > 0) throw new EtcdError("TooManyRequests");
     if (!this.#raft.propose(data)) {
       this.#ports.metrics.proposalFailed();
       throw new EtcdError("NoLeader");
@@ -470,7 +476,12 @@ export class Member {
     const latest = this.#ports.clock.monotonicMs() + this.requestTimeoutMs;
     const outcome = this.#waiters.wait(id, Math.min(patience?.deadlineMs ?? latest, latest));
     this.#loop.schedule();
-    return responseOf(await outcome);
+    this.#inFlightBytes += data.length;
+    try {
+      return responseOf(await outcome);
+    } finally {
+      this.#inFlightBytes -= data.length;
+    }
   }
 
   /** Refuses before the log is touched: stopping, too far behind, or no space. */

@@ -31,6 +31,11 @@ export interface MemberOptions {
   readonly leaseCheckpoints: boolean;
   readonly warningApplyMs: number;
   readonly unsafeNoFsync: boolean;
+  /**
+   * Memory for requests on their way to disk: those not answered yet, the log since its last snapshot, and what the
+   * store has not committed may each take so much, and about one request more.
+   */
+  readonly transitBytes: number;
   /** Memory for the newest values of keys. */
   readonly valueCacheBytes: number;
   /** The version that we speak, "3.7.3", and the cluster version that goes with it, "3.7.0". */

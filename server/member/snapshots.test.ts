@@ -10,6 +10,7 @@ import { LogSnapshots } from "./snapshots.ts";
 
 const WAL = "/data/member/wal";
 const COUNT = 10;
+const BYTES = 20_000;
 const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -32,13 +33,14 @@ class Place {
 
   #snapshots(snapshotIndex: number): LogSnapshots {
     const { wal, log } = this;
-    return new LogSnapshots({ wal, log, logger: silent, snapshotIndex, count: COUNT, catchupEntries: 2 });
+    const catchupEntries = 2;
+    return new LogSnapshots({ wal, log, logger: silent, snapshotIndex, count: COUNT, catchupEntries, logBytes: BYTES });
   }
 
   /** Appends entries up to and with `last`. */
-  fill(last: number): void {
+  fill(last: number, bytes = 1): void {
     for (let index = this.log.lastIndex() + 1; index <= last; index++) {
-      const entries = [{ type: EntryType.NORMAL, term: 1, index, data: Uint8Array.of(index) }];
+      const entries = [{ type: EntryType.NORMAL, term: 1, index, data: new Uint8Array(bytes).fill(index) }];
       this.wal.save({ term: 1, vote: 7n, commit: index }, entries);
       this.log.append(entries);
     }
@@ -92,4 +94,27 @@ test("no snapshot is taken before there is enough for one", () => {
   place.snapshots.maybeTake(COUNT + 1);
   assert.equal(place.log.snapshotIndex, COUNT + 1);
   assert.equal(place.log.firstIndex(), COUNT + 1 - 2 + 1);
+});
+
+test("a log of few but large entries is cut before it takes too much memory", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(3, 4000);
+  place.snapshots.maybeTake(3);
+  assert.equal(place.log.snapshotIndex, 0);
+  place.fill(6, 4000);
+  place.snapshots.maybeTake(5);
+  assert.equal(place.log.snapshotIndex, 5);
+  assert.ok(place.log.bytes <= BYTES / 2 && place.log.firstIndex() <= 5 + 1, `${place.log.bytes} bytes are kept`);
+  place.snapshots.maybeTake(5);
+  assert.deepEqual(place.restart(), { index: 5, voters: [7n] });
+});
+
+test("what the store does not have yet stays in the log, however much it is", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(9, 4000);
+  place.snapshots.maybeTake(2);
+  assert.equal(place.log.firstIndex(), 3);
+  assert.equal(place.log.lastIndex(), 9);
 });

@@ -14,6 +14,7 @@ export class LogSnapshots {
   readonly #logger: Logger;
   readonly #count: number;
   readonly #catchupEntries: number;
+  readonly #logBytes: number;
   #snapshotIndex: number;
   /** Who votes, by the index from which on it holds: as of the last snapshot, then what was applied since. */
   #confStates: { readonly index: number; readonly confState: ConfState }[];
@@ -25,6 +26,8 @@ export class LogSnapshots {
     snapshotIndex: number;
     count: number;
     catchupEntries: number;
+    /** The log takes so much memory at most, and what was written since the store's last commit. */
+    logBytes: number;
   }) {
     this.#wal = parts.wal;
     this.#log = parts.log;
@@ -32,6 +35,7 @@ export class LogSnapshots {
     this.#snapshotIndex = parts.snapshotIndex;
     this.#count = parts.count;
     this.#catchupEntries = parts.catchupEntries;
+    this.#logBytes = parts.logBytes;
     // A snapshot is the only one to know it: the entries that made it so are gone from the log.
     this.#confStates = [{ index: parts.snapshotIndex, confState: parts.log.confState }];
   }
@@ -43,7 +47,8 @@ export class LogSnapshots {
 
   /** The store holds everything up to `durableIndex`: takes a snapshot when enough has come since the last. */
   maybeTake(durableIndex: number): void {
-    if (durableIndex - this.#snapshotIndex <= this.#count) return;
+    const entries = durableIndex - this.#snapshotIndex;
+    if (entries === 0 || (entries <= this.#count && this.#log.bytes <= this.#logBytes)) return;
     this.#snapshotIndex = durableIndex;
     const term = this.#log.term(durableIndex);
     assert(term !== undefined, "an entry that was applied since the last snapshot is still in the log");
@@ -51,7 +56,8 @@ export class LogSnapshots {
     this.#wal.saveSnapshot({ index: durableIndex, term, confState });
     this.#wal.syncNow();
     this.#log.createSnapshot(durableIndex, confState);
-    const compactIndex = durableIndex - this.#catchupEntries;
+    const kept = Math.max(durableIndex - this.#catchupEntries, this.#log.firstIndexWithin(this.#logBytes / 2) - 1);
+    const compactIndex = Math.min(durableIndex, kept);
     if (compactIndex > this.#log.firstIndex()) this.#log.compact(compactIndex);
     this.#wal.release(durableIndex);
     this.#logger.info("saved snapshot", { "snapshot-index": durableIndex, "snapshot-term": term });

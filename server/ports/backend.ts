@@ -29,6 +29,8 @@ export interface Backend {
   recordCount(bucket: Bucket): number | undefined;
   /** Puts and deletes in the batch since the last `commit` was called. */
   pendingOperations(): number;
+  /** About what those take in memory. */
+  pendingBytes(): number;
   /**
    * Makes everything written so far durable in one transaction. Resolves when it is synced; commits resolve in order.
    * Rejects with `WorldError` when the disk refused: the process must then stop.

@@ -38,6 +38,7 @@ export class LogStorage {
   /** Entry i stands at `#entries[#head + i - #compactedIndex - 1]`; what is before `#head` waits to be dropped. */
   #entries: (Entry | undefined)[] = [];
   #head = 0;
+  #bytes = 0;
 
   constructor(start: LogStorageStart = {}) {
     this.#hardState = start.hardState ?? { term: 0, vote: NONE, commit: 0 };
@@ -68,6 +69,23 @@ export class LogStorage {
 
   get snapshotIndex(): number {
     return this.#snapshot.metadata?.index ?? 0;
+  }
+
+  /** What the entries held take, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The first entry from which on all take at most `bytesMax`; one above the last when the last alone takes more. */
+  firstIndexWithin(bytesMax: number): number {
+    let bytes = 0;
+    let at = this.#entries.length;
+    while (at > this.#head) {
+      bytes += entrySize(this.#entries[at - 1] as Entry);
+      if (bytes > bytesMax) break;
+      at--;
+    }
+    return this.firstIndex() + at - this.#head;
   }
 
   /** Index of the first entry still held; one above the last when there is none. */
@@ -120,11 +138,15 @@ export class LogStorage {
     assert(first <= this.lastIndex() + 1, "entries join the log without a gap");
     const end = this.#head + first - this.#compactedIndex - 1;
     // Setting a length is slow even when it changes nothing.
-    if (end !== this.#entries.length) this.#entries.length = end;
+    if (end !== this.#entries.length) {
+      this.#bytes -= this.#bytesBetween(end, this.#entries.length);
+      this.#entries.length = end;
+    }
     for (let at = skip; at < entries.length; at++) {
       const entry = entries[at] as Entry;
       assert(entry.index === first + at - skip, "entries follow one another");
       this.#entries.push(entry);
+      this.#bytes += entrySize(entry);
     }
   }
 
@@ -144,6 +166,7 @@ export class LogStorage {
     const term = this.term(index);
     assert(term !== undefined, "the log is compacted within its bounds");
     const drop = index - this.#compactedIndex;
+    this.#bytes -= this.#bytesBetween(this.#head, this.#head + drop);
     this.#entries.fill(undefined, this.#head, this.#head + drop);
     this.#head += drop;
     this.#compactedIndex = index;
@@ -165,5 +188,13 @@ export class LogStorage {
     this.#compactedTerm = metadata.term;
     this.#entries = [];
     this.#head = 0;
+    this.#bytes = 0;
+  }
+
+  /** Of the entries at places `from` to `to` - 1. */
+  #bytesBetween(from: number, to: number): number {
+    let bytes = 0;
+    for (let at = from; at < to; at++) bytes += entrySize(this.#entries[at] as Entry);
+    return bytes;
   }
 }

@@ -76,6 +76,32 @@ test("storage: a read is bounded in bytes but gives at least one entry", () => {
   assert.deepEqual([count(0), count(size), count(2 * size - 1), count(2 * size), count(99 * size)], [1, 1, 1, 2, 3]);
 });
 
+test("storage: bytes are those of the entries held, whatever is replaced, compacted or received", () => {
+  const storage = new LogStorage();
+  const random = new Prng(5);
+  for (let step = 0; step < 500; step++) {
+    const last = storage.lastIndex();
+    const dice = random.below(10);
+    if (dice === 0) storage.applySnapshot(snapshot(last + random.below(3), 1));
+    else if (dice < 3 && storage.firstIndex() <= last) {
+      storage.createSnapshot(Math.max(storage.snapshotIndex, storage.firstIndex()), emptyConfState());
+      storage.compact(storage.snapshotIndex - random.below(2));
+    } else {
+      const from = Math.max(storage.firstIndex(), last + 1 - random.below(3));
+      storage.append([entry(from, 1, random.below(50)), entry(from + 1, 1, random.below(50))]);
+    }
+    const held = Array.from({ length: storage.lastIndex() + 1 - storage.firstIndex() }, (_, at) => {
+      return entrySize(storage.entry(storage.firstIndex() + at) as Entry);
+    });
+    const sum = (sizes: number[]) => sizes.reduce((so, size) => so + size, 0);
+    assert.equal(storage.bytes, sum(held));
+    const bytesMax = random.below(200);
+    const within = storage.firstIndexWithin(bytesMax) - storage.firstIndex();
+    assert.ok(sum(held.slice(within)) <= bytesMax);
+    assert.ok(within === 0 || sum(held.slice(within - 1)) > bytesMax);
+  }
+});
+
 test("storage: only what a snapshot covers is compacted", () => {
   const storage = new LogStorage({ entries: entries([1, 1, 2, 2, 3]) });
   assert.throws(() => storage.compact(2), AssertionFailure);

@@ -123,6 +123,10 @@ export class LmdbBackend implements Backend {
     return this.#open.operations;
   }
 
+  pendingBytes(): number {
+    return this.#open.putBytes;
+  }
+
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     assert(!this.#closed, "a closed store takes no commit");

@@ -19,7 +19,7 @@ function program(folder: string): string {
      import { onSignal, resign } from ${module("signals")};
      import { readHeap } from ${module("heap-guard")};
      import { writeSync } from "node:fs";
-     const launch = await applyHeapLimit(import.meta.url, { oldSpaceMb: 300, semiSpaceMb: 8, valueCacheBytes: 0 });
+     const launch = await applyHeapLimit(import.meta.url, { oldSpaceMb: 300, semiSpaceMb: 8, transitBytes: 0, valueCacheBytes: 0 });
      if (launch.place === "elsewhere") {
        if (launch.error) writeSync(2, String(launch.error.code ?? launch.error.message));
        process.exit(launch.exitCode);

@@ -85,6 +85,8 @@ export interface MemoryPlan {
   readonly oldSpaceMb: number;
   /** Each of V8's three halves of new space. */
   readonly semiSpaceMb: number;
+  /** Requests on their way to disk, outside the heap: at each of three stations so much. */
+  readonly transitBytes: number;
   /** Newest values kept outside the heap. */
   readonly valueCacheBytes: number;
 }
@@ -95,14 +97,18 @@ const MIN_OLD_SPACE_MB = 64;
 /** Code, stacks, new space and buffers of a process that does nothing yet. */
 const FIXED_MB = 96;
 const MAX_VALUE_CACHE_BYTES = 1024 * MIB;
+const MAX_TRANSIT_BYTES = 256 * MIB;
+/** Room for the largest request that etcd allows by default, twice. */
+const MIN_TRANSIT_BYTES = 4 * MIB;
 
-/** The division of `limitBytes`: of what is left after the fixed part, 60 % old space and 10 % values. */
+/** The division of `limitBytes`: of what is left after the fixed part, 60 % old space, 10 % values, 3 x 5 % requests. */
 export function planMemory(limitBytes: number): MemoryPlan {
   const limitMb = limitBytes / MIB;
   const freeMb = Math.max(0, limitMb - FIXED_MB);
   return {
     oldSpaceMb: Math.round(Math.min(MAX_OLD_SPACE_MB, Math.max(MIN_OLD_SPACE_MB, freeMb * 0.6))),
     semiSpaceMb: limitMb < 1024 ? 8 : 16,
+    transitBytes: Math.min(MAX_TRANSIT_BYTES, Math.max(MIN_TRANSIT_BYTES, Math.floor(freeMb * 0.05) * MIB)),
     valueCacheBytes: Math.min(MAX_VALUE_CACHE_BYTES, Math.floor(freeMb * 0.1) * MIB),
   };
 }

@@ -70,19 +70,25 @@ export function backendContract(name: string, newPlace: () => BackendPlace): voi
     await backend.close();
   });
 
-  promise("pendingOperations counts keys written since the last commit was called", async (place) => {
-    const backend = place.open();
-    backend.put("key", utf8Bytes("a"), utf8Bytes("1"));
-    backend.put("key", utf8Bytes("a"), utf8Bytes("2"));
-    backend.put("meta", utf8Bytes("a"), utf8Bytes("2"));
-    backend.delete("key", utf8Bytes("b"));
-    assert.equal(backend.pendingOperations(), 3);
-    const commit = backend.commit();
-    assert.equal(backend.pendingOperations(), 0);
-    await commit;
-    assert.equal(backend.pendingOperations(), 0);
-    await backend.close();
-  });
+  promise(
+    "pendingOperations and pendingBytes count what was written since the last commit was called",
+    async (place) => {
+      const backend = place.open();
+      backend.put("key", utf8Bytes("a"), utf8Bytes("1"));
+      backend.put("key", utf8Bytes("a"), utf8Bytes("2"));
+      backend.put("meta", utf8Bytes("a"), utf8Bytes("2"));
+      backend.delete("key", utf8Bytes("b"));
+      assert.equal(backend.pendingOperations(), 3);
+      backend.put("key", utf8Bytes("a"), new Uint8Array(5000));
+      assert.ok(backend.pendingBytes() > 5000);
+      const commit = backend.commit();
+      assert.equal(backend.pendingOperations(), 0);
+      assert.equal(backend.pendingBytes(), 0);
+      await commit;
+      assert.equal(backend.pendingOperations(), 0);
+      await backend.close();
+    },
+  );
 
   promise("recordCount is what a scan finds, and unknown while anything is not durable", async (place) => {
     const backend = place.open();

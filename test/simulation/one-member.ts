@@ -36,6 +36,7 @@ const OPTIONS: MemberOptions = {
   leaseCheckpoints: false,
   warningApplyMs: 100,
   unsafeNoFsync: false,
+  transitBytes: 64 * 1024,
   valueCacheBytes: 4096,
   serverVersion: "3.7.3",
   clusterVersion: "3.7.0",

@@ -40,6 +40,7 @@ export class MemoryBackend implements Backend {
   readonly #commits: Commit[] = [];
   #durableBytes = 0;
   #bytes = 0;
+  #pendingBytes = 0;
   #failure: WorldError | undefined;
   #nextFailure: unknown;
   readonly #damaged = new Set<string>();
@@ -82,6 +83,7 @@ export class MemoryBackend implements Backend {
     const map = this.#bucket(bucket);
     const name = toByteString(key);
     this.#bytes += sizeOf(name, value) - sizeOf(name, map.get(name));
+    this.#pendingBytes += sizeOf(name, value);
     map.set(name, value);
     this.#damaged.delete(`${bucket}/${name}`);
   }
@@ -102,6 +104,10 @@ export class MemoryBackend implements Backend {
     return this.#touched.size;
   }
 
+  pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     assert(!this.#closed, "a closed store takes no commit");
@@ -113,6 +119,7 @@ export class MemoryBackend implements Backend {
     const undo = this.#undo;
     this.#undo = [];
     this.#touched = new Map();
+    this.#pendingBytes = 0;
     return new Promise((resolve, reject) => {
       this.#commits.push({ undo, resolve, reject });
       const sync = this.#options.sync ?? queueMicrotask;
