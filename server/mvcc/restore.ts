@@ -18,7 +18,7 @@ const KEY_SLICE = 10_000;
 export function* restore(space: Keyspace): Generator<number, void, void> {
   space.reset();
   const finished = space.records.finishedCompaction ?? -1;
-  const scheduled = space.records.scheduledCompaction ?? 0;
+  const scheduled = space.records.scheduledCompaction ?? -1;
   const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
   const keys = new Map<ByteString, KeyIndex>();
   let records = 0;
@@ -40,9 +40,9 @@ export function* restore(space: Keyspace): Generator<number, void, void> {
   }
   // All that was ever compacted may have been deleted, up to the newest record: revisions do not go down for it.
   space.currentRevision = Math.max(space.currentRevision, finished, scheduled);
-  space.compactRevision = Math.max(finished, scheduled > 0 ? scheduled : -1);
+  space.compactRevision = Math.max(finished, scheduled);
   // What the interrupted one has deleted is not known: its hash would not be everyone's.
-  if (scheduled > 0 && scheduled > finished) space.compactions.push(new Compaction(space, scheduled, undefined));
+  if (scheduled > finished) space.compactions.push(new Compaction(space, scheduled, undefined));
 }
 
 function addRecord(

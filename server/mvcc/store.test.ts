@@ -186,6 +186,22 @@ test("a compaction is refused at or below the last one and above the store; 0 is
   );
 });
 
+test("a compaction to revision 0 is remembered by a store that is restored before its end", () => {
+  const backend = new MemoryBackend();
+  const store = opened(backend);
+  put(store, ["a", "1"]);
+  store.scheduleCompaction(0);
+  const again = opened(backend);
+  assert.equal(again.compactRevision, 0);
+  assert.equal(
+    refusal(() => again.scheduleCompaction(0)),
+    "Compacted",
+  );
+  while (again.pendingCompaction?.step(10) === false);
+  assert.equal(again.pendingCompaction, undefined);
+  assert.deepEqual(all(again), ["a=1@2/2/1"]);
+});
+
 test("a transaction sees its own writes; others do not exist; its sub-revisions follow its operations", () => {
   const store = opened(new MemoryBackend());
   put(store, ["a", "old"], ["b", "old"]);
