@@ -165,6 +165,7 @@ export function digest(state: State) {
     revision: state.store.currentRevision,
     compactRevision: state.store.compactRevision,
     hash: step.value.hash,
+    hashOfBackend: state.store.hashAll(),
     leases: state.lessor
       .leases()
       .map(({ id, ttlSeconds, remainingTtlSeconds }) => ({
