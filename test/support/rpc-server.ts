@@ -6,9 +6,11 @@ import { type ListenerOptions, Listeners } from "../../server/cli/listeners.ts";
 import { parseAddress } from "../../server/config/urls.ts";
 import type { Logger } from "../../server/ports/logger.ts";
 import { SERVICES } from "../../server/proto/services.ts";
+import { OwnEngine } from "../../server/rpc/bind.ts";
 import { GrpcJsEngine, type GrpcJsOptions } from "../../server/rpc/bind-grpc-js.ts";
 import { Dispatcher, type DispatcherOptions } from "../../server/rpc/dispatch.ts";
 import { Health } from "../../server/rpc/health.ts";
+import type { HttpHandler } from "../../server/rpc/http-stream.ts";
 import { NO_RPC_METRICS } from "../../server/rpc/interceptors.ts";
 import type { AllServices } from "../../server/services/handlers.ts";
 import { createServices } from "../../server/services/services.ts";
@@ -72,6 +74,11 @@ function overridden(real: AllServices, overrides: Overrides): AllServices {
   return services as unknown as AllServices;
 }
 
+/** What both engines take alike. */
+function ownOptions({ http: _http, ...rest }: Partial<GrpcJsOptions> = {}): Omit<Partial<GrpcJsOptions>, "http"> {
+  return rest;
+}
+
 export async function startRpcServer(
   member: FakeMember,
   options: {
@@ -81,6 +88,8 @@ export async function startRpcServer(
     readonly dispatcher?: Partial<DispatcherOptions>;
     readonly engine?: Partial<GrpcJsOptions>;
     readonly http?: RequestListener;
+    /** Our own engine instead of grpc-js, with what answers its plain HTTP. */
+    readonly own?: { readonly http?: HttpHandler };
   } = {},
 ): Promise<RpcServer> {
   const addresses = (options.urls ?? ["http://127.0.0.1:0"]).map(parseAddress);
@@ -101,15 +110,17 @@ export async function startRpcServer(
     broken: (error) => broken.push(error),
     ...options.dispatcher,
   });
-  const engine = new GrpcJsEngine({
+  const engineOptions = {
     dispatcher,
     maxReceiveBytes: MAX_RECEIVE_BYTES,
     maxConcurrentStreams: 0xffff_ffff,
     keepalive: { minTimeMs: 5000, intervalMs: 7_200_000, timeoutMs: 20_000 },
-    http: options.http,
     monotonicMs,
-    ...options.engine,
-  });
+  };
+  const engine =
+    options.own === undefined
+      ? new GrpcJsEngine({ ...engineOptions, http: options.http, ...options.engine })
+      : new OwnEngine({ ...engineOptions, ...ownOptions(options.engine), http: options.own.http });
   listeners.serve({ engine, http: options.http });
   const urls = listeners.addresses.map((address, at) => {
     const { scheme } = addresses[Math.min(at, addresses.length - 1)] as { scheme: string };
