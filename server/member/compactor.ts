@@ -18,6 +18,7 @@ export class Compactor {
   readonly #sleepMs: number;
   readonly #commit: () => Promise<void>;
   readonly #noteWork: () => void;
+  /** The first is at work, until what it deleted is durable. */
   readonly #jobs: Job[] = [];
   #timer: Timer | undefined;
 
@@ -44,7 +45,7 @@ export class Compactor {
   /** Queues a compaction that apply has begun. */
   add(compaction: Compaction): void {
     this.#jobs.push({ compaction, finished: [], startedMs: undefined });
-    if (this.#timer === undefined) this.#arm(0);
+    if (this.#jobs.length === 1) this.#arm(0);
   }
 
   /** Resolves when all compactions queued now have deleted and committed what they had to. */
@@ -61,7 +62,6 @@ export class Compactor {
 
   #arm(delayMs: number): void {
     this.#timer = this.#clock.after(delayMs, () => {
-      this.#timer = undefined;
       this.#slice();
     });
   }
