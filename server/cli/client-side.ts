@@ -182,15 +182,29 @@ function alarmName(alarm: number): string {
   return Object.entries(AlarmType).find(([, value]) => value === alarm)?.[0] ?? String(alarm);
 }
 
+interface Counted {
+  inc(): void;
+}
+
 function rpcMetrics({ config, registry, series }: ClientSideParts): RpcMetrics {
   const methods = Object.values(SERVICES).flatMap(({ name: service, methods }) =>
     Object.values<AnyMethod>(methods).map(({ name, kind }) => ({ service, name, kind })),
   );
   const counters = createGrpcSeries(registry, methods, config.metrics === "extensive");
   const { network, server } = series;
+  // Asked for each call, and of few different ones: finding the series anew would cost more than counting.
+  const known = { unary: new Map<string, Counted>(), stream: new Map<string, Counted>() };
+  const requests = (type: "unary" | "stream", version: string): Counted => {
+    let found = known[type].get(version);
+    if (found === undefined) {
+      found = server.clientRequests.with(type, version);
+      known[type].set(version, found);
+    }
+    return found;
+  };
   return {
     counters: ({ path }) => counters.get(path) as ReturnType<RpcMetrics["counters"]>,
-    clientRequest: (type, version) => server.clientRequests.with(type, version).inc(),
+    clientRequest: (type, version) => requests(type, version).inc(),
     bytesReceived: (bytes) => network.clientReceivedBytes.inc(bytes),
     bytesSent: (bytes) => network.clientSentBytes.inc(bytes),
   };

@@ -299,6 +299,20 @@ test("answers obey both windows; a window that went negative must be filled firs
   );
 });
 
+test("new requests wait while a peer leaves its answers unread, and go on when it reads or gives up", async () => {
+  const peer = new RawPeer();
+  peer.greet([4, 0]);
+  peer.send(peer.headers(1, POST, true), peer.headers(3, POST, true));
+  for (const { stream } of peer.heard) {
+    stream.respond(OK, false);
+    stream.send(NOTHING, Buffer.alloc(9 * 1024 * 1024), false);
+  }
+  peer.send(peer.headers(5), frameOf(DATA, 0, 5, Buffer.from("ab")), frameOf(DATA, END_STREAM, 5, Buffer.from("c")));
+  assert.equal(peer.heard[2]?.body.length, 0);
+  peer.send(frameOf(RST_STREAM, 0, 1, uint32(8)));
+  assert.deepEqual([peer.heard[2]?.body.toString(), peer.heard[2]?.ended], ["abc", true]);
+});
+
 test("a long answer leaves room for the others: frames of streams take turns", async () => {
   const peer = new RawPeer();
   peer.greet([4, 1_000_000]);

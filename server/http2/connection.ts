@@ -25,6 +25,7 @@ import {
   MAX_HEADER_BLOCK_BYTES,
   MAX_HEADER_LIST_BYTES,
   MAX_SETTINGS,
+  MAX_STREAMS,
   OUTPUT_AHEAD_BYTES,
   OUTPUT_MAX_BYTES,
   PREFACE_MS,
@@ -97,9 +98,11 @@ export class Connection implements FrameSink, StreamHost {
   deaf = false;
   /** Headers or data have been sent since somebody last looked (`takeSent`). */
   #sent = false;
+  #sentSincePing = false;
   readonly #owner: ConnectionOwner;
   readonly #options: ConnectionOptions;
   readonly #shared: Shared;
+  readonly #streamsMax: number;
   readonly #reader: FrameReader;
   readonly #output: Output;
   readonly #decoder = new HpackDecoder((list) => new RequestHead(list));
@@ -136,6 +139,7 @@ export class Connection implements FrameSink, StreamHost {
     this.#owner = owner;
     this.#options = options;
     this.#shared = shared;
+    this.#streamsMax = Math.min(options.maxConcurrentStreams, MAX_STREAMS);
     const nowMs = options.monotonicMs();
     this.#bornMs = nowMs;
     this.#heardMs = nowMs;
@@ -278,6 +282,7 @@ export class Connection implements FrameSink, StreamHost {
     this.#flushComing = false;
     if (this.#closed) return;
     if (this.#early.length > EARLY_STREAMS) this.#resetEarly();
+    if (this.#waiting.length > 0 && !this.#crowded) this.#releaseHeld();
     if (this.#output.waitingBytes > OUTPUT_MAX_BYTES) {
       this.destroy(); // it asks and asks and reads no answer: a GOAWAY would not be read either
       return;
@@ -488,7 +493,7 @@ export class Connection implements FrameSink, StreamHost {
 
   #open(id: number, end: boolean, head: RequestHead): void {
     this.#lastId = id;
-    if (this.#draining || this.#streams.size >= this.#options.maxConcurrentStreams) {
+    if (this.#draining || this.#streams.size >= this.#streamsMax) {
       this.#remember(id);
       this.#spend("resets");
       this.#sendReset(id, REFUSED_STREAM);
@@ -519,9 +524,12 @@ export class Connection implements FrameSink, StreamHost {
     if (id === 0) throw broken("RST_STREAM without a stream");
     if (to - from !== 4) throw new ConnectionFailure(FRAME_SIZE_ERROR, "RST_STREAM of a wrong size");
     if (id > this.#lastId) throw broken("RST_STREAM for a stream that is not open");
-    this.#spend("resets");
     const stream = this.#streams.get(id);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      this.#spend("idle");
+      return;
+    }
+    this.#spend("resets");
     this.#remove(stream);
     stream.owner?.gone();
   }
@@ -577,7 +585,8 @@ export class Connection implements FrameSink, StreamHost {
     if (id !== 0) throw broken("PING of a stream");
     if (to - from !== 8) throw new ConnectionFailure(FRAME_SIZE_ERROR, "PING of a wrong size");
     if ((flags & Flag.ACK) !== 0) return;
-    this.#spend("pings");
+    if (this.#sentSincePing) this.#sentSincePing = false;
+    else this.#spend("pings");
     if (!this.#owner.pinged()) throw new ConnectionFailure(FLOOD, "too_many_pings");
     this.#sendPing(bytes.subarray(from, to), Flag.ACK);
   }
@@ -600,10 +609,7 @@ export class Connection implements FrameSink, StreamHost {
     }
     if (id > this.#lastId) throw broken("WINDOW_UPDATE for a stream that is not open");
     const stream = this.#streams.get(id);
-    if (stream === undefined) {
-      this.#spend("idle");
-      return;
-    }
+    if (stream === undefined) return; // its answer may be read long after it was sent: not counted
     stream.sendWindow += more;
     if (more === 0) this.#fault(stream, PROTOCOL_ERROR);
     else if (stream.sendWindow > MAX_WINDOW) this.#fault(stream, FLOW_CONTROL_ERROR);
@@ -767,7 +773,6 @@ export class Connection implements FrameSink, StreamHost {
       } else if (stream.ending !== undefined) this.sendEnd(stream);
       if (stream.takeDrained()) stream.owner?.drained();
     }
-    if (this.#waiting.length > 0 && !this.#crowded) this.#releaseHeld();
     this.#flushSoon();
   }
 
@@ -785,6 +790,7 @@ export class Connection implements FrameSink, StreamHost {
 
   #dataFrame(stream: Stream, length: number, flags: number): number {
     this.#sent = true;
+    this.#sentSincePing = true;
     stream.sendWindow -= length;
     this.#sendWindow -= length;
     return this.#frame(FrameType.DATA, flags, stream.id, length);
@@ -792,6 +798,7 @@ export class Connection implements FrameSink, StreamHost {
 
   #sendHeaderBlock(stream: Stream, fields: readonly FieldToSend[], end: boolean): void {
     this.#sent = true;
+    this.#sentSincePing = true;
     let most = BLOCK_OVERHEAD;
     for (const field of fields) most += encodedMax(field);
     const flags = end ? Flag.END_STREAM : 0;

@@ -42,6 +42,8 @@ export const CONNECTION_UNSENT_BYTES = 16 * 1024 * 1024;
 export const ENGINE_UNSENT_BYTES = 128 * 1024 * 1024;
 export const SHARE_UNSENT_BYTES = 1024 * 1024;
 
+/** Open streams of one connection, whatever the settings say. Beyond: REFUSED_STREAM. */
+export const MAX_STREAMS = 32_768;
 /** Streams that have been answered and whose requests go on: more of them are reset at once, fewer after a second. */
 export const EARLY_STREAMS = 256;
 /** Streams of which we remember that we reset them: what was on its way for them is ignored, not an error. */
@@ -56,14 +58,15 @@ export interface Rate {
 }
 
 export const RATES = {
-  /** Streams that the peer resets before they are over. */
-  resets: { burst: 2000, perSecond: 300, why: "too many resets" },
+  /** Streams that the peer resets before they are over, or opens beyond the bound. Deadlines that pass together are many. */
+  resets: { burst: 10_000, perSecond: 1000, why: "too many resets" },
   /** Streams that we must reset because of what the peer does ("MadeYouReset"). */
   faults: { burst: 200, perSecond: 20, why: "too many faulty streams" },
   settings: { burst: 100, perSecond: 10, why: "too many settings" },
+  /** Pings with nothing sent in between: a client that measures a connection pings as fast as answers come. */
   pings: { burst: 20_000, perSecond: 2000, why: "too many pings" },
   /** Frames that change nothing: empty DATA, PRIORITY, unknown types, what comes for streams that are over. */
-  idle: { burst: 10_000, perSecond: 1000, why: "too many frames without effect" },
+  idle: { burst: 20_000, perSecond: 10_000, why: "too many frames without effect" },
 } as const satisfies Record<string, Rate>;
 
 /** A rate being watched. */
