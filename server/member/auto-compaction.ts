@@ -21,7 +21,8 @@ export class AutoCompactor {
   /** Revisions seen, oldest first: never more than one period of samples. */
   #samples: number[] = [];
   #lastCompacted = 0;
-  #lastAttemptMs: number | undefined;
+  /** Undefined before the first compaction. */
+  #lastCompactedMs: number | undefined;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -42,6 +43,7 @@ export class AutoCompactor {
   }
 
   start(): void {
+    this.#samples.push(this.#currentRevision());
     this.#arm();
   }
 
@@ -63,31 +65,35 @@ export class AutoCompactor {
   }
 
   async #step(): Promise<void> {
-    const target =
-      this.#mode.mode === "revision"
-        ? this.#currentRevision() - this.#mode.retainRevisions
-        : this.#sample(this.#mode.periodMs);
+    const target = this.#target();
     if (target === undefined || target <= 0 || target === this.#lastCompacted || !this.#isLeader()) return;
     try {
       await this.#compact(target);
-      this.#lastCompacted = target;
       this.#logger.info("completed auto compaction", { revision: target, mode: this.#mode.mode });
     } catch (error) {
-      if (error instanceof EtcdError && error.code === "Compacted") this.#lastCompacted = target;
-      else this.#logger.warn("failed auto compaction", { revision: target, error });
+      if (!(error instanceof EtcdError && error.code === "Compacted")) {
+        this.#logger.warn("failed auto compaction", { revision: target, error });
+        return;
+      }
     }
+    this.#lastCompacted = target;
+    this.#lastCompactedMs = this.#clock.monotonicMs();
   }
 
-  /** Notes today's revision; the one of a period ago when it is time to compact. */
-  #sample(periodMs: number): number | undefined {
-    const kept = Math.ceil(periodMs / this.#stepMs());
-    this.#samples.push(this.#currentRevision());
-    if (this.#samples.length <= kept) return undefined;
-    this.#samples = this.#samples.slice(-kept - 1);
-    const now = this.#clock.monotonicMs();
-    const pause = Math.min(periodMs, HOUR_MS);
-    if (this.#lastAttemptMs !== undefined && now - this.#lastAttemptMs < pause - this.#stepMs() / 2) return undefined;
-    this.#lastAttemptMs = now;
-    return this.#samples[0];
+  #target(): number | undefined {
+    const revision = this.#currentRevision();
+    if (this.#mode.mode === "revision") return revision - this.#mode.retainRevisions;
+    return this.#periodAgo(revision, this.#mode.periodMs);
+  }
+
+  /** Notes today's revision; the one of a period ago when it is time to compact. A failure is tried again next time. */
+  #periodAgo(revision: number, periodMs: number): number | undefined {
+    const kept = Math.ceil(periodMs / this.#stepMs()) + 1;
+    this.#samples.push(revision);
+    if (this.#samples.length < kept) return undefined;
+    this.#samples = this.#samples.slice(-kept);
+    const sinceLastMs = this.#clock.monotonicMs() - (this.#lastCompactedMs ?? Number.NEGATIVE_INFINITY);
+    const pauseMs = Math.min(periodMs, HOUR_MS);
+    return sinceLastMs < pauseMs - this.#stepMs() / 2 ? undefined : this.#samples[0];
   }
 }

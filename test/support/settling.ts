@@ -2,13 +2,10 @@
 import type { LogFields, Logger } from "../../server/ports/logger.ts";
 import type { SimClock } from "../simulation/world/clock.ts";
 
-/** Runs everything that is due in the next `ms` of virtual time. */
+/** Lets `ms` of virtual time pass: everything that is due in it, and at its end, is run. */
 export async function pass(clock: SimClock, ms: number): Promise<void> {
-  let passed = false;
-  clock.after(ms, () => {
-    passed = true;
-  });
-  await clock.run(() => passed, ms);
+  clock.after(ms, () => undefined);
+  await clock.run(() => false, ms);
 }
 
 /** What a promise comes to within `limitMs` of virtual time. */
