@@ -3,6 +3,7 @@
  * through the log. Before a revoke is proposed the member makes sure that it still leads: after a stall its view of
  * time may be older than another leader's renewals.
  */
+import { EtcdError } from "../base/error.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -63,6 +64,7 @@ export class LeaderDuties {
   }
 
   #arm(): void {
+    this.#timer?.cancel(); // a scan of an earlier leadership may have come to its end meanwhile
     this.#timer = this.#clock.after(SCAN_MS, () => {
       void this.#scan().then(() => {
         if (this.#leading) this.#arm();
@@ -89,7 +91,12 @@ export class LeaderDuties {
   }
 
   async #revoke(id: bigint): Promise<void> {
-    await this.#propose({ kind: "leaseRevoke", value: { id } });
-    this.#metrics.leaseExpired();
+    try {
+      await this.#propose({ kind: "leaseRevoke", value: { id } });
+      this.#metrics.leaseExpired();
+    } catch (error) {
+      // Its client was quicker: no reason to keep the others waiting.
+      if (!(error instanceof EtcdError && error.code === "LeaseNotFound")) throw error;
+    }
   }
 }
