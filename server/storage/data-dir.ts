@@ -9,6 +9,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { WorldError } from "../base/error.ts";
@@ -18,6 +19,10 @@ const FILE = "kvorum.mdb";
 const LOCK_SUFFIX = "-lock";
 /** A copy that has not become the file yet. One that is found at start was never finished. */
 const COPY_SUFFIX = ".compact";
+/** A file that only shows whether the folder takes files. */
+const PROBE_SUFFIX = ".probe";
+/** As much as LMDB writes for a new store and its locks. */
+const PROBE_BYTES = 32 * 1024;
 /** The file system's, not ours to judge. */
 const TOLERATED = new Set(["lost+found"]);
 
@@ -27,6 +32,7 @@ export function prepareFolder(folder: string): string {
   try {
     if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) syncFolder(dirname(folder));
     removeCopy(path);
+    probe(path);
     if (!existsSync(path)) {
       const strangers = readdirSync(folder).filter((name) => !TOLERATED.has(name) && name !== FILE + LOCK_SUFFIX);
       if (strangers.length > 0) {
@@ -37,6 +43,18 @@ export function prepareFolder(folder: string): string {
     throw new WorldError(`open the store in "${folder}"`, error);
   }
   return path;
+}
+
+/**
+ * Throws what the disk says when it takes no file beside the one at `path`: lmdb-js 3.5.6 would end the process with a
+ * segmentation fault.
+ */
+function probe(path: string): void {
+  try {
+    writeFileSync(path + PROBE_SUFFIX, new Uint8Array(PROBE_BYTES), { mode: 0o600 });
+  } finally {
+    rmSync(path + PROBE_SUFFIX, { force: true });
+  }
 }
 
 /** Where a copy of the file is made. */
