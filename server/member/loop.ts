@@ -114,19 +114,20 @@ export class Loop {
   #finishLater(ready: Ready): void {
     const started = this.#clock.monotonicMs();
     this.#syncing = true;
-    this.#wal.sync().then(
-      () => {
-        this.#syncing = false;
-        if (this.#stopped) return;
-        this.#synced(started);
-        this.#finish(ready);
-        this.#run();
-      },
-      (error: unknown) => {
+    const finish = () => {
+      this.#syncing = false;
+      if (this.#stopped) return;
+      this.#synced(started);
+      this.#finish(ready);
+      this.#run();
+    };
+    this.#wal
+      .sync()
+      .then(finish)
+      .catch((error: unknown) => {
         this.#stopped = true;
         this.#duties.fatal(error);
-      },
-    );
+      });
   }
 
   #synced(startedMs: number): void {
