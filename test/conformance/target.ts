@@ -27,6 +27,7 @@ export function suite(title: string, flags: readonly string[], define: (store: S
       define(store);
       test("the server is still there and has logged no error", () => {
         assert.equal(store.isRunning, true, store.server.log.slice(-4000));
+        if (target.command !== undefined) return; // what another server logs is its own affair
         const errors = store.server.log.split("\n").filter((line) => /^\{"level":"(error|fatal|panic)"/.test(line));
         assert.deepEqual(errors, []);
       });
