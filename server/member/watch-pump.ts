@@ -45,9 +45,10 @@ export class WatchPump {
   }
 
   #armProgress(): void {
+    if (this.#stopped) return;
     this.#progress = this.#clock.after(this.#progressNotifyMs, () => {
       this.#hub.progressTick();
-      if (!this.#stopped) this.#armProgress();
+      this.#armProgress();
     });
   }
 }
