@@ -14,7 +14,7 @@ import { MemoryBackend } from "./world/backend.ts";
 import { SimClock } from "./world/clock.ts";
 import { SimDisk } from "./world/disk.ts";
 
-const OPTIONS: MemberOptions = {
+export const OPTIONS: MemberOptions = {
   name: "one",
   walFolder: "/data/member/wal",
   initialCluster: new Map([["one", ["http://127.0.0.1:2380"]]]),
