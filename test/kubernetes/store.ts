@@ -82,10 +82,11 @@ async function runVariant({ name, scheme, serverFlags, upFlags, client }: Varian
     await killAndCompare(server, client);
     await script("smoke");
   } catch (error) {
+    if (isEnding) await new Promise(() => undefined); // who was told to end cleans up and exits
     console.error(server.log.slice(-4000));
     throw error;
   } finally {
-    if (!isEnding) await runScript("down", []).catch((error: Error) => console.error(error.message));
+    await runScript("down", []).catch((error: Error) => console.error(error.message));
     await server.remove();
   }
 }
