@@ -1,6 +1,6 @@
 /** A file system of its own on a loop device, whose power can be cut: what was not synced is gone. Needs root. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectFolder } from "../support/project.ts";
@@ -24,7 +24,7 @@ export function powerDiskMissing(): string | undefined {
 export class PowerDisk {
   readonly folder: string;
   readonly #home: string;
-  readonly #image: string;
+  #image: string;
 
   constructor(sizeMegabytes: number) {
     this.#home = mkdtempSync(join(tmpdir(), "kvorum-power-"));
@@ -45,11 +45,30 @@ export class PowerDisk {
   restore(): void {
     execFileSync("umount", [this.folder]);
     this.#mount();
+    if (this.#works()) return;
+    // A mount namespace made meanwhile (a container's) still holds the dead file system, and mount has found it again.
+    execFileSync("umount", [this.folder]);
+    const copy = `${this.#image}+`;
+    execFileSync("cp", ["--sparse=always", this.#image, copy]);
+    rmSync(this.#image);
+    this.#image = copy;
+    this.#mount();
   }
 
   remove(): void {
     execFileSync("umount", ["-l", this.folder]);
     rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  #works(): boolean {
+    const probe = join(this.folder, "probe");
+    try {
+      writeFileSync(probe, "", { flush: true });
+      rmSync(probe);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #mount(): void {
