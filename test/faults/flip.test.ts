@@ -1,4 +1,4 @@
-/** A flipped bit in the store or in the log is refused or does no harm: never is a wrong value served. */
+/** A flipped bit in the store or in the log is refused or does no harm: no wrong value is served. Takes FLIPS and SEED. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

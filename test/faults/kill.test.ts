@@ -1,4 +1,7 @@
-/** kill -9 under load: nothing acknowledged is lost, revisions never go back, HashKV agrees with a replay. */
+/**
+ * kill -9 under load: nothing acknowledged is lost, revisions never go back, HashKV agrees with a replay. Takes CYCLES
+ * and SEED; the same seed sends and waits the same, but what a kill meets is the machine's affair.
+ */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { faultCycles, kill } from "../robustness/cycles.ts";

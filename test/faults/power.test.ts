@@ -1,4 +1,4 @@
-/** Power cuts under load: what was acknowledged had been synced, so it survives them. */
+/** Power cuts under load: what was acknowledged had been synced, so it survives them. Takes CYCLES and SEED. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { faultCycles, powerCut } from "../robustness/cycles.ts";
