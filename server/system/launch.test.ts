@@ -32,7 +32,8 @@ function program(folder: string): string {
      if (mode === "serve") {
        const timer = setInterval(() => undefined, 1000);
        onSignal("SIGTERM", () => { writeSync(1, "closing\\n"); clearInterval(timer); resign("SIGTERM"); });
-       writeSync(1, "serving\\n");
+       // The first thread must have heard that the signal is ours; until then it ends the process at once.
+       setTimeout(() => writeSync(1, "serving\\n"), 500);
      }`,
   );
   return path;
