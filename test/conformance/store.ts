@@ -89,20 +89,27 @@ export function statusText({ code, text }: { readonly code: number; readonly tex
 }
 
 export class Store {
-  readonly #command: readonly string[] | undefined;
+  /** Program and leading arguments; ours when absent. */
+  readonly command: readonly string[] | undefined;
   readonly #flags: readonly string[];
+  readonly #ports: { readonly clientPort?: number };
   #server: ServerProcess | undefined;
   #client: Client | undefined;
   #leases = 0;
 
-  constructor(command: readonly string[] | undefined, flags: readonly string[]) {
-    this.#command = command;
+  constructor(
+    command: readonly string[] | undefined,
+    flags: readonly string[],
+    ports: { readonly clientPort?: number } = {},
+  ) {
+    this.command = command;
     this.#flags = flags;
+    this.#ports = ports;
   }
 
   async start(): Promise<void> {
-    const command = this.#command === undefined ? {} : { command: this.#command };
-    this.#server = await ServerProcess.start({ ...command, flags: this.#flags });
+    const command = this.command === undefined ? {} : { command: this.command };
+    this.#server = await ServerProcess.start({ ...command, ...this.#ports, flags: this.#flags });
     this.#client = connect(this.#server.url);
   }
 

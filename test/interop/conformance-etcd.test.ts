@@ -6,6 +6,7 @@ import { compactSuite, firstCompactionSuite } from "../conformance/compact-suite
 import { kvSuite } from "../conformance/kv-suite.ts";
 import { leaseSuite } from "../conformance/lease-suite.ts";
 import { maintenanceSuite } from "../conformance/maintenance-suite.ts";
+import { opsSuite } from "../conformance/ops-suite.ts";
 import { settingsSuite } from "../conformance/settings-suite.ts";
 import type { Suite } from "../conformance/target.ts";
 import { txnSuite } from "../conformance/txn-suite.ts";
@@ -25,6 +26,7 @@ const SUITES: readonly Suite[] = [
   alarmSuite,
   quotaSuite,
   badInputSuite,
+  opsSuite,
 ];
 
 const etcd = findTool("etcd");
