@@ -1,13 +1,17 @@
 /** A flipped bit in the store or in the log is refused or does no harm: no wrong value is served. Takes FLIPS and SEED. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { utf8Bytes, utf8Text } from "../../server/base/bytes.ts";
 import { Prng } from "../../server/base/prng.ts";
+import { connect } from "../../server/client/client.ts";
+import { KeyValue } from "../../server/proto/mvccpb.ts";
+import { SERVICES } from "../../server/proto/services.ts";
 import { History } from "../robustness/history.ts";
 import { CHECKSUM_IGNORED, PlantedServer } from "../robustness/planted.ts";
 import { type Promises, Workload } from "../robustness/workload.ts";
@@ -20,6 +24,7 @@ const BUILT = fileURLToPath(new URL("../..", import.meta.url));
 const SILENCE_MS = 20_000;
 /** Servers started on damaged copies, for the store and for the log. */
 const SERVERS = 10;
+const FIRST = "the first value";
 
 test(`${FLIPS} stores with a flipped bit: each is refused, or every answer is right (seed ${SEED})`, async (t) => {
   const verdicts = await readDamaged(t, BUILT, FLIPS);
@@ -53,6 +58,32 @@ test("a server whose log has a flipped bit refuses it, or every answer is right"
     end,
     file: (data) => join(data, "member", "wal", `${"0".repeat(16)}-${"0".repeat(16)}.wal`),
   });
+});
+
+test("a bit that flips under a running server is not served: the server says so and stops", async (t) => {
+  const server = await ServerProcess.prepare({ flags: ["--backend-batch-interval=10ms"] });
+  t.after(() => server.remove());
+  await server.launch();
+  const client = connect(server.url);
+  t.after(() => client.close());
+  const { put, range } = SERVICES.kv.methods;
+  const key = utf8Bytes("a");
+  const { header } = await client.unary(put, { key, value: utf8Bytes(FIRST) });
+  await client.unary(put, { key, value: utf8Bytes("the second value") });
+  await sleep(500);
+  const file = join(server.dataDir, "member", "kvorum", "kvorum.mdb");
+  const image = readFileSync(file);
+  const handle = openSync(file, "r+");
+  // What LMDB has mapped are these very pages; one of them is in use, the others are of commits before.
+  for (let at = image.indexOf(FIRST); at >= 0; at = image.indexOf(FIRST, at + 1)) writeSync(handle, "T", at);
+  closeSync(handle);
+  const now = await client.unary(range, { key });
+  assert.equal(utf8Text(KeyValue.decode(now.kvs[0] as Uint8Array).value), "the second value");
+  const { response } = await client.call(range, { key, revision: header?.revision ?? 0 });
+  assert.equal(response, undefined);
+  const ended = await Promise.race([server.exited, sleep(5000, undefined, { ref: false })]);
+  assert.deepEqual(ended, { code: 1, signal: null }, server.log.slice(-2000));
+  assert.match(server.log, /the record .+ in bucket .+ is damaged on disk/);
 });
 
 /** Starts servers on damaged copies of one data directory, and judges what those that serve answer. */
