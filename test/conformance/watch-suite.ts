@@ -9,7 +9,7 @@ import { suite } from "./target.ts";
 import { eventsOf, Watching } from "./watching.ts";
 
 /** Long enough for what is wrong to show, where nothing must come. */
-const QUIET_MS = 150;
+const QUIET_MS = 120;
 
 const FLAGS = ["--watch-progress-notify-interval=200ms"];
 
@@ -281,7 +281,7 @@ export const watchSuite = suite("Watch", FLAGS, (store) => {
   streamTest("a start in the future has no progress before it is reached", async (watching) => {
     const now = await store.revision();
     await watching.create("notify later", { progressNotify: true, startRevision: now + 2 });
-    assert.equal(await watching.nextWithin(500), undefined);
+    assert.equal(await watching.nextWithin(300), undefined);
     await store.write("elsewhere");
     await store.write("elsewhere");
     assert.ok(revisionOf(await watching.next()) >= now + 2);
@@ -315,10 +315,10 @@ export const watchSuite = suite("Watch", FLAGS, (store) => {
   streamTest(
     "more than a thousand revisions of history come whole, in order, at most a thousand an answer",
     async (watching) => {
-      const revisions = 1500;
+      const revisions = 1100;
       const first = await store.write("long/0", "x");
-      for (let at = 1; at < revisions; at += 50)
-        await Promise.all(Array.from({ length: Math.min(50, revisions - at) }, () => store.write("long/1")));
+      for (let at = 1; at < revisions; at += 300)
+        await Promise.all(Array.from({ length: Math.min(300, revisions - at) }, () => store.write("long/1")));
       await watching.create("long/", { rangeEnd: "long0", startRevision: first });
       let told = 0;
       while (told < revisions) {
@@ -336,9 +336,8 @@ export const watchSuite = suite("Watch", FLAGS, (store) => {
     await watching.create("slow");
     const value = "v".repeat(20_000);
     const first = await store.write("slow", value);
-    const count = 400;
-    for (let at = 1; at < count; at += 20)
-      await Promise.all(Array.from({ length: 20 }, () => store.write("slow", value)));
+    for (let round = 0; round < 3; round++)
+      await Promise.all(Array.from({ length: 100 }, () => store.write("slow", value)));
     const last = await store.revision();
     const told = await watching.events(last - first + 1);
     assert.deepEqual(
