@@ -5,7 +5,15 @@
  */
 import { type ByteString, fromByteString, toByteString } from "../base/bytes.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
-import { isLongKey, storedLongKey, storedLongValue } from "./long-key.ts";
+import { ABSENT, BucketChanges, lowerBound } from "./bucket-changes.ts";
+import {
+  isLongKey,
+  LONG_KEY_BYTES,
+  readLongValue,
+  STORED_LONG_KEY_BYTES,
+  storedLongKey,
+  storedLongValue,
+} from "./long-key.ts";
 import { bucketSeed, CHECKSUM_BYTES, sealRecord } from "./record.ts";
 import { type RecordArena, Slabs } from "./record-arena.ts";
 
@@ -47,31 +55,34 @@ export class Batch {
     const long = isLongKey(key);
     const storedKey = long ? storedLongKey(key) : key;
     const storedValue = long ? storedLongValue(key, value) : value;
-    const record = this.#arena.allocate(CHECKSUM_BYTES + storedValue.length, this.#slabs);
-    sealRecord(record, seedOf(bucket), storedKey, storedValue);
-    this.#note(bucket, key, storedKey, value, record);
+    const length = CHECKSUM_BYTES + storedValue.length;
+    const slabs = this.#slabs;
+    this.#arena.allocate(length, slabs);
+    sealRecord(slabs.list[slabs.slab] as Uint8Array, slabs.start, seedOf(bucket), storedKey, storedValue);
+    this.#note(bucket, key, slabs.slab, slabs.start, length);
   }
 
   delete(bucket: Bucket, key: Uint8Array): void {
-    this.#note(bucket, key, isLongKey(key) ? storedLongKey(key) : key, DELETED, undefined);
+    this.#note(bucket, key, 0, 0, 0);
   }
 
   /** Writes what `newer` says over what this says. */
   absorb(newer: Batch): void {
     for (const [bucket, changes] of newer.#buckets) {
-      for (let at = 0; at < changes.values.length; at++) {
-        const value = changes.values[at] as Uint8Array | typeof DELETED;
-        const key = fromByteString(changes.names[at] as ByteString);
-        if (value === DELETED) this.delete(bucket, key);
-        else this.put(bucket, key, value);
+      for (let at = 0; at < changes.size; at++) {
+        const name = changes.nameAt(at);
+        const value = newer.#wordAt(changes, at);
+        if (value === DELETED) this.delete(bucket, fromByteString(name));
+        else this.put(bucket, fromByteString(name), value);
       }
     }
   }
 
+  /** A value is a copy: it may be kept. */
   find(bucket: Bucket, name: ByteString): Word {
     const changes = this.#buckets.get(bucket);
-    const at = changes?.places.get(name);
-    return at === undefined ? undefined : changes?.values[at];
+    const at = changes?.find(name) ?? ABSENT;
+    return at === ABSENT ? undefined : copyOf(this.#wordAt(changes as BucketChanges, at));
   }
 
   /** The batch's words about `from <= key < to`, in order. The batch must not change while it is walked. */
@@ -82,7 +93,7 @@ export class Batch {
     for (let at = lowerBound(names, from); at < names.length; at++) {
       const name = names[at] as ByteString;
       if (to !== undefined && name >= to) return;
-      yield { name, value: changes.values[changes.places.get(name) as number] as Uint8Array | typeof DELETED };
+      yield { name, value: copyOf(this.#wordAt(changes, changes.find(name))) };
     }
   }
 
@@ -93,11 +104,14 @@ export class Batch {
     count: number = Number.POSITIVE_INFINITY,
   ): void {
     let passed = 0;
-    for (const [bucket, { storedKeys, records }] of this.#buckets) {
+    for (const [bucket, changes] of this.#buckets) {
       const start = Math.max(0, skip - passed);
-      const end = Math.min(records.length, skip + count - passed);
-      for (let at = start; at < end; at++) visit(bucket, storedKeys[at] as Uint8Array, records[at]);
-      passed += records.length;
+      const end = Math.min(changes.size, skip + count - passed);
+      for (let at = start; at < end; at++) {
+        const key = fromByteString(changes.nameAt(at));
+        visit(bucket, isLongKey(key) ? storedLongKey(key) : key, this.#recordAt(changes, at));
+      }
+      passed += changes.size;
     }
   }
 
@@ -105,10 +119,24 @@ export class Batch {
     return [...this.#buckets.keys()];
   }
 
-  /** Gives its memory back once LMDB has copied everything. Only its values may be read afterwards. */
+  /** Gives its memory back once LMDB has copied everything; nothing may be read from it afterwards. */
   release(): void {
-    for (const changes of this.#buckets.values()) changes.records.length = 0;
+    this.#buckets.clear();
     this.#arena.release(this.#slabs);
+  }
+
+  /** A view of the slab; undefined for a delete. */
+  #recordAt(changes: BucketChanges, at: number): Uint8Array | undefined {
+    const length = changes.lengthAt(at);
+    if (length === 0) return undefined;
+    const start = changes.startAt(at);
+    return this.#slabs.list[changes.slabAt(at)]?.subarray(start, start + length);
+  }
+
+  #wordAt(changes: BucketChanges, at: number): Uint8Array | typeof DELETED {
+    const stored = this.#recordAt(changes, at)?.subarray(CHECKSUM_BYTES);
+    if (stored === undefined) return DELETED;
+    return changes.nameAt(at).length >= LONG_KEY_BYTES ? readLongValue(stored).value : stored;
   }
 
   #changes(bucket: Bucket): BucketChanges {
@@ -120,30 +148,25 @@ export class Batch {
     return changes;
   }
 
-  #note(
-    bucket: Bucket,
-    key: Uint8Array,
-    storedKey: Uint8Array,
-    value: Uint8Array | typeof DELETED,
-    record: Uint8Array | undefined,
-  ): void {
+  #note(bucket: Bucket, key: Uint8Array, slab: number, start: number, length: number): void {
     const changes = this.#changes(bucket);
     const name = toByteString(key);
-    const at = changes.places.get(name);
-    if (at === undefined) {
-      changes.add(name, storedKey, value, record);
+    const keyBytes = isLongKey(key) ? STORED_LONG_KEY_BYTES : key.length;
+    const at = changes.find(name);
+    if (at === ABSENT) {
+      changes.add(name, slab, start, length);
       this.#operations++;
     } else {
-      this.#account(bucket, storedKey, changes.records[at], -1);
-      changes.values[at] = value;
-      changes.records[at] = record;
+      this.#account(bucket, keyBytes, changes.lengthAt(at), -1);
+      changes.replace(at, slab, start, length);
     }
-    this.#account(bucket, storedKey, record, 1);
+    this.#account(bucket, keyBytes, length, 1);
   }
 
-  #account(bucket: Bucket, storedKey: Uint8Array, record: Uint8Array | undefined, sign: 1 | -1): void {
-    if (bucket === "key") this.#growth += record === undefined ? -sign : sign;
-    if (record !== undefined) this.#putBytes += sign * (storedKey.length + record.length + OVERHEAD_BYTES);
+  /** A length of 0 is a delete: every record has a checksum. */
+  #account(bucket: Bucket, keyBytes: number, recordBytes: number, sign: 1 | -1): void {
+    if (bucket === "key") this.#growth += recordBytes === 0 ? -sign : sign;
+    if (recordBytes > 0) this.#putBytes += sign * (keyBytes + recordBytes + OVERHEAD_BYTES);
   }
 }
 
@@ -152,54 +175,9 @@ export interface BatchEntry {
   readonly value: Uint8Array | typeof DELETED;
 }
 
-/** The operations of one bucket in columns: one object each would cost more than the operation. */
-class BucketChanges {
-  readonly places = new Map<ByteString, number>();
-  readonly names: ByteString[] = [];
-  readonly storedKeys: Uint8Array[] = [];
-  readonly values: (Uint8Array | typeof DELETED)[] = [];
-  readonly records: (Uint8Array | undefined)[] = [];
-  /** Revisions come in rising order, so that sorting is nearly always nothing. */
-  #sorted: ByteString[] | undefined;
-  #rising = true;
-
-  add(
-    name: ByteString,
-    storedKey: Uint8Array,
-    value: Uint8Array | typeof DELETED,
-    record: Uint8Array | undefined,
-  ): void {
-    const last = this.names[this.names.length - 1];
-    if (last !== undefined && last > name) this.#rising = false;
-    this.#sorted = undefined;
-    this.places.set(name, this.names.length);
-    this.names.push(name);
-    this.storedKeys.push(storedKey);
-    this.values.push(value);
-    this.records.push(record);
-  }
-
-  sortedNames(): readonly ByteString[] {
-    if (this.#rising) return this.names;
-    this.#sorted ??= [...this.names].sort(byBytes);
-    return this.#sorted;
-  }
-}
-
-function byBytes(left: ByteString, right: ByteString): number {
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-/** The first place whose name is not below `name`. */
-function lowerBound(names: readonly ByteString[], name: ByteString): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((names[middle] as ByteString) < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** Slabs are used again: whoever keeps a value keeps its own. */
+function copyOf(word: Uint8Array | typeof DELETED): Uint8Array | typeof DELETED {
+  return word === DELETED ? DELETED : word.slice();
 }
 
 const seeds = new Map<Bucket, number>(BUCKETS.map((bucket) => [bucket, bucketSeed(bucket)]));

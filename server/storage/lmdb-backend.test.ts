@@ -80,7 +80,7 @@ test("open() refuses a newer format and names both", async (t) => {
   const raw = open({ path: join(folder, "kvorum.mdb"), noSubdir: true, overlappingSync: false });
   const { sealRecord, bucketSeed } = await import("./record.ts");
   const record = new Uint8Array(5);
-  sealRecord(record, bucketSeed("kvorum"), utf8Bytes("format"), utf8Bytes("7"));
+  sealRecord(record, 0, bucketSeed("kvorum"), utf8Bytes("format"), utf8Bytes("7"));
   await raw.openDB("kvorum", { keyEncoding: "binary", encoding: "binary" }).put(Buffer.from("format"), record);
   await raw.close();
   assert.throws(

@@ -337,7 +337,7 @@ function openBuckets(root: RootDatabase<Uint8Array, Uint8Array>): Map<Bucket, Op
     if (!isNew) return;
     const value = utf8Bytes(String(FORMAT));
     const record = new Uint8Array(CHECKSUM_BYTES + value.length);
-    sealRecord(record, OWN_SEED, FORMAT_KEY, value);
+    sealRecord(record, 0, OWN_SEED, FORMAT_KEY, value);
     root.openDB<Uint8Array, Uint8Array>(OWN_BUCKET, TREE_OPTIONS).putSync(FORMAT_KEY, record);
   });
   return buckets;

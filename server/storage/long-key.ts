@@ -13,6 +13,9 @@ const KEPT_BYTES = 1024;
 const DIGEST_BYTES = 16;
 const LENGTH_BYTES = 4;
 
+/** What every long key is stored under. */
+export const STORED_LONG_KEY_BYTES = KEPT_BYTES + DIGEST_BYTES;
+
 /** Keys of this length and above are long. */
 export const LONG_KEY_BYTES = KEPT_BYTES;
 
@@ -22,7 +25,7 @@ export function isLongKey(key: Uint8Array): boolean {
 
 /** Whether a key found in LMDB stands for a long one. */
 export function isStoredLongKey(stored: Uint8Array): boolean {
-  return stored.length === KEPT_BYTES + DIGEST_BYTES;
+  return stored.length === STORED_LONG_KEY_BYTES;
 }
 
 /** The key under which a long key is stored. */

@@ -11,31 +11,41 @@ const SPARE_SLABS = 32;
 export class RecordArena {
   readonly #spare: Uint8Array[] = [];
 
-  /** `length` bytes, content undefined, from the last of `slabs`; a new slab is appended to it when that one is full. */
-  allocate(length: number, slabs: Slabs): Uint8Array {
-    if (length > LARGE_BYTES) return new Uint8Array(length);
-    let slab = slabs.list[slabs.list.length - 1];
-    if (slab === undefined || slabs.used + length > SLAB_BYTES) {
-      slab = this.#spare.pop() ?? new Uint8Array(SLAB_BYTES);
-      slabs.list.push(slab);
+  /** Room for `length` bytes, content undefined: `slabs.slab` and `slabs.start` say where. */
+  allocate(length: number, slabs: Slabs): void {
+    if (length > LARGE_BYTES) {
+      slabs.slab = slabs.list.push(new Uint8Array(length)) - 1;
+      slabs.start = 0;
+      return;
+    }
+    if (slabs.open === NONE || slabs.used + length > SLAB_BYTES) {
+      slabs.open = slabs.list.push(this.#spare.pop() ?? new Uint8Array(SLAB_BYTES)) - 1;
       slabs.used = 0;
     }
-    const start = slabs.used;
+    slabs.slab = slabs.open;
+    slabs.start = slabs.used;
     slabs.used += length;
-    return slab.subarray(start, start + length);
   }
 
   /** Nothing points into `slabs` any more. */
   release(slabs: Slabs): void {
-    for (const slab of slabs.list) if (this.#spare.length < SPARE_SLABS) this.#spare.push(slab);
+    for (const slab of slabs.list) {
+      if (slab.length === SLAB_BYTES && this.#spare.length < SPARE_SLABS) this.#spare.push(slab);
+    }
     slabs.list.length = 0;
-    slabs.used = 0;
+    slabs.open = NONE;
   }
 }
+
+const NONE = -1;
 
 /** The slabs of one batch. */
 export class Slabs {
   readonly list: Uint8Array[] = [];
-  /** Bytes taken from the last one. */
+  /** The one that small records go to, and how many of its bytes are taken. */
+  open = NONE;
   used = 0;
+  /** Where the last allocation lies. */
+  slab = 0;
+  start = 0;
 }

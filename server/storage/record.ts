@@ -14,14 +14,14 @@ export function bucketSeed(bucket: string): number {
   return crc32c(utf8Bytes(bucket));
 }
 
-/** Writes checksum and value to the start of `target`, which has room for both. */
-export function sealRecord(target: Uint8Array, seed: number, key: Uint8Array, value: Uint8Array): void {
+/** Writes checksum and value to `target` from `start` on, where there is room for both. */
+export function sealRecord(target: Uint8Array, start: number, seed: number, key: Uint8Array, value: Uint8Array): void {
   const checksum = crc32c(value, crc32c(key, seed));
-  target[0] = checksum >>> 24;
-  target[1] = checksum >>> 16;
-  target[2] = checksum >>> 8;
-  target[3] = checksum;
-  target.set(value, CHECKSUM_BYTES);
+  target[start] = checksum >>> 24;
+  target[start + 1] = checksum >>> 16;
+  target[start + 2] = checksum >>> 8;
+  target[start + 3] = checksum;
+  target.set(value, start + CHECKSUM_BYTES);
 }
 
 /** Throws `CorruptRecord` unless the first `length` bytes of `record` are what was sealed for that key. */
