@@ -16,6 +16,7 @@ switch (part) {
     break;
   case "bench":
   case "etcd-common":
+  case "fairness":
     await runBuilt(`${part}/run`, options);
     break;
   case "kubernetes": {
