@@ -17,6 +17,7 @@ import {
 } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
+import { HELLO_MS, HTTP1_HEAD_MS, HTTP1_REQUEST_MS, MAX_SILENT } from "../http2/limits.ts";
 import type { Engine } from "../rpc/engine.ts";
 import type { ClientCertificates } from "./client-certificates.ts";
 
@@ -39,8 +40,8 @@ export interface Place {
   readonly optional: boolean;
 }
 
-/** As etcd's: how long the first bytes, or the headers of a request, may take. */
-const HEADERS_MS = 5 * 60_000;
+/** How often Node looks for requests over HTTP/1 that take too long, and we for connections that say nothing. */
+const LOOK_MS = 1000;
 
 const TCP_KEEPALIVE_MS = 30_000;
 
@@ -52,6 +53,14 @@ const TLS_HANDSHAKE = 0x16;
 /** Connections that may wait for `serve`. */
 const EARLY_MAX = 1024;
 
+/** Of all ports of a program: connections that are open, and what happens beyond the bound. */
+export interface ConnectionCount {
+  open: number;
+  readonly max: number;
+  /** One more has been closed as it came. */
+  readonly refused: () => void;
+}
+
 /** One listening socket. The HTTP/1 server owns it, and is given those connections alone that speak HTTP/1. */
 export class ClientPort {
   readonly plain: boolean;
@@ -61,6 +70,12 @@ export class ClientPort {
   readonly #takeHttp1: (socket: Socket) => void;
   readonly #tls: TlsServer | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #count: ConnectionCount;
+  /** Connections that have not shown what they speak, oldest first, and since when. */
+  readonly #silent = new Map<Socket, number>();
+  /** Those of them whose TLS handshake is under way, by the peer's address: what comes out of it is another socket. */
+  readonly #handshakes = new Map<string, Socket>();
+  #looks: NodeJS.Timeout | undefined;
   #traffic: Traffic | undefined;
   #early: Socket[] = [];
   #closing = false;
@@ -68,15 +83,20 @@ export class ClientPort {
   #requests = 0;
   #idle: (() => void) | undefined;
 
-  constructor(place: Place, maxConnections: number | undefined, tls: ClientCertificates | undefined) {
+  constructor(place: Place, count: ConnectionCount, tls: ClientCertificates | undefined) {
     this.#place = place;
+    this.#count = count;
     this.plain = place.plain;
     this.secure = place.secure;
     this.#server = createHttpServer(
-      { headersTimeout: HEADERS_MS, requestTimeout: 0, noDelay: true },
+      {
+        headersTimeout: HTTP1_HEAD_MS,
+        requestTimeout: HTTP1_REQUEST_MS,
+        connectionsCheckingInterval: LOOK_MS,
+        noDelay: true,
+      },
       (request, response) => this.#requested(request, response),
     );
-    if (maxConnections !== undefined) this.#server.maxConnections = maxConnections;
     const own = this.#server.listeners("connection") as ((socket: Socket) => void)[];
     this.#takeHttp1 = (socket) => {
       for (const take of own) take.call(this.#server, socket);
@@ -161,8 +181,18 @@ export class ClientPort {
   }
 
   #connected(socket: Socket): void {
+    if (this.#count.open >= this.#count.max && !this.#makeRoom()) {
+      socket.destroy();
+      this.#count.refused();
+      return;
+    }
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    this.#count.open++;
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#silent.delete(socket);
+      this.#count.open--;
+    });
     socket.on("error", () => undefined); // its close follows, and whoever reads from it hears of it
     socket.allowHalfOpen = false; // an HTTP/1 server wants it so; an HTTP/2 session would never hear of the end
     socket.setNoDelay(true);
@@ -172,9 +202,46 @@ export class ClientPort {
     else socket.destroy();
   }
 
+  /** Closes the connection that has been silent for longest, if there is one. */
+  #makeRoom(): boolean {
+    const [oldest] = this.#silent.keys();
+    if (oldest === undefined) return false;
+    this.#silent.delete(oldest);
+    oldest.destroy();
+    return true;
+  }
+
+  #awaitHello(socket: Socket): void {
+    if (this.#silent.size >= MAX_SILENT) this.#makeRoom();
+    this.#silent.set(socket, performance.now());
+    this.#looks ??= setInterval(() => this.#endSilent(performance.now()), LOOK_MS).unref();
+  }
+
+  #endSilent(nowMs: number): void {
+    for (const [socket, sinceMs] of this.#silent) {
+      if (nowMs - sinceMs < HELLO_MS) return;
+      this.#silent.delete(socket);
+      socket.destroy();
+    }
+    clearInterval(this.#looks);
+    this.#looks = undefined;
+  }
+
   #letIn(socket: Socket): void {
-    if (!this.plain) this.#tls?.emit("connection", socket);
+    this.#awaitHello(socket);
+    if (!this.plain) this.#beginTls(socket);
     else this.#sniff(socket);
+  }
+
+  #beginTls(socket: Socket): void {
+    if (socket.remotePort === undefined)
+      this.#silent.delete(socket); // a socket file: the handshake's own deadline must do
+    else {
+      const peer = peerOf(socket);
+      this.#handshakes.set(peer, socket);
+      socket.once("close", () => this.#handshakes.delete(peer));
+    }
+    this.#tls?.emit("connection", socket);
   }
 
   /** Waits for as many bytes as tell what is spoken, and puts them back. */
@@ -187,18 +254,20 @@ export class ClientPort {
       const spoken = spokenIn(start);
       if (spoken === undefined) return;
       socket.off("readable", look);
-      socket.setTimeout(0);
       socket.unshift(start);
       this.#route(socket, spoken);
     };
-    socket.setTimeout(HEADERS_MS, () => socket.destroy());
     socket.on("readable", look);
   }
 
   #route(socket: Socket, spoken: "tls" | "http2" | "http1"): void {
     const { engine, http } = this.#traffic as Traffic;
-    if (spoken === "tls" && this.#tls !== undefined) this.#tls.emit("connection", socket);
-    else if (spoken === "http2" && engine !== undefined) engine.accept(socket);
+    if (spoken === "tls" && this.#tls !== undefined) {
+      this.#beginTls(socket);
+      return;
+    }
+    this.#silent.delete(socket);
+    if (spoken === "http2" && engine !== undefined) engine.accept(socket);
     else if (spoken === "http1" && http !== undefined) {
       socket.allowHalfOpen = true; // a client may end its side and still read the answer
       this.#takeHttp1(socket);
@@ -206,8 +275,14 @@ export class ClientPort {
   }
 
   #secured(socket: TLSSocket): void {
+    const below = this.#handshakes.get(peerOf(socket));
+    if (below !== undefined) this.#silent.delete(below);
     this.#route(socket, socket.alpnProtocol === "h2" ? "http2" : "http1");
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** What the first bytes of a connection say; undefined: too few of them. */

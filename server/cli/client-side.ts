@@ -10,6 +10,8 @@ import { KVORUM_VERSION } from "../config/version.ts";
 import { type Http1Options, opsListener } from "../gateway/http1.ts";
 import { http2Ops } from "../gateway/http2-ops.ts";
 import type { OpsFacts } from "../gateway/ops.ts";
+import { STREAMS_UNBOUNDED } from "../http2/connection.ts";
+import { DEFAULT_STREAMS, MAX_CONNECTIONS, MAX_METRICS_CONNECTIONS, RESERVED_FILES } from "../http2/limits.ts";
 import type { Member } from "../member/member.ts";
 import { createGrpcSeries } from "../metrics/grpc-series.ts";
 import type { Registry } from "../metrics/registry.ts";
@@ -26,6 +28,7 @@ import { RequestStats } from "../rpc/request-stats.ts";
 import { statusOf } from "../rpc/status.ts";
 import { createServices } from "../services/services.ts";
 import type { SystemLogger } from "../system/logger.ts";
+import { readProcessFacts } from "../system/process-facts.ts";
 import { Listeners } from "./listeners.ts";
 
 /** What etcd adds to `--max-request-bytes` for the rest of a message. */
@@ -72,7 +75,8 @@ export class ClientSide {
     const bind = async (addresses: Config["clientUrls"]["listen"], flag: string) => {
       if (addresses.length === 0) return undefined;
       const purpose = flag === "--listen-metrics-urls" ? "metrics" : "client";
-      const listeners = await Listeners.bind({ addresses, flag, tls: config.tls, logger, purpose });
+      const maxConnections = purpose === "metrics" ? MAX_METRICS_CONNECTIONS : clientConnectionsMax();
+      const listeners = await Listeners.bind({ addresses, flag, tls: config.tls, logger, purpose, maxConnections });
       bound.push(listeners);
       return listeners;
     };
@@ -104,7 +108,7 @@ export class ClientSide {
     const engineOptions = {
       dispatcher: this.#dispatcher(member),
       maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-      maxConcurrentStreams: config.maxConcurrentStreams,
+      maxConcurrentStreams: streamsMax(config),
       keepalive: config.grpcKeepalive,
       monotonicMs: () => clock.monotonicMs(),
     };
@@ -172,6 +176,17 @@ export class ClientSide {
       log: logger.child("gateway/ops.ts"),
     };
   }
+}
+
+/** As many as there are files for, besides our own. */
+function clientConnectionsMax(): number {
+  const files = readProcessFacts().fileLimit ?? Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.min(MAX_CONNECTIONS, files - RESERVED_FILES));
+}
+
+/** The flag's default is etcd's, no bound. A bound that somebody chose stays, a high one too. */
+function streamsMax({ grpcEngine, maxConcurrentStreams }: Config): number {
+  return grpcEngine === "own" && maxConcurrentStreams === STREAMS_UNBOUNDED ? DEFAULT_STREAMS : maxConcurrentStreams;
 }
 
 function agreed(version: string, notYet: string): string | undefined {

@@ -487,9 +487,10 @@ test("more connections than allowed are closed as they come", async (t) => {
   for (let at = 0; at < 2; at++) {
     const socket = netConnect(Number(port), host);
     await new Promise((resolve) => socket.once("connect", resolve));
+    socket.write("GET / HTTP/1.1\r\n"); // one that says nothing would make room
     open.push(socket);
   }
-  await sleep(20);
+  await sleep(50);
   const third = netConnect(Number(port), host);
   third.on("error", () => undefined);
   await new Promise((resolve) => third.once("close", resolve));

@@ -6,7 +6,7 @@ import { WorldError } from "../base/error.ts";
 import { type Address, isSecure } from "../config/urls.ts";
 import type { Logger } from "../ports/logger.ts";
 import { ClientCertificates, type ClientTlsFiles } from "./client-certificates.ts";
-import { ClientPort, type Place, placeText, type Traffic } from "./client-port.ts";
+import { ClientPort, type ConnectionCount, type Place, placeText, type Traffic } from "./client-port.ts";
 
 export type { Traffic } from "./client-port.ts";
 
@@ -20,9 +20,12 @@ export interface ListenerOptions {
   readonly logger: Logger;
   /** What the log line says that is served there; "client" when not given. */
   readonly purpose?: "client" | "metrics";
-  /** Connections on one socket at most; more are closed as they come. Undefined: what the system allows. */
+  /** Connections on all of them at most; more are closed as they come. Undefined: what the system allows. */
   readonly maxConnections?: number | undefined;
 }
+
+/** How often the log says that connections are closed as they come. */
+const REFUSALS_LOGGED_MS = 10_000;
 
 export class Listeners {
   readonly #options: ListenerOptions;
@@ -37,8 +40,9 @@ export class Listeners {
   static async bind(options: ListenerOptions): Promise<Listeners> {
     const tls = options.addresses.some(isSecure) ? new ClientCertificates(options.tls, options.logger) : undefined;
     const ports: ClientPort[] = [];
+    const count = countOf(options);
     try {
-      for (const places of placesOf(options.addresses)) ports.push(...(await bindPlaces(places, options, tls)));
+      for (const places of placesOf(options.addresses)) ports.push(...(await bindPlaces(places, options, count, tls)));
     } catch (error) {
       await closeAll(ports);
       throw error;
@@ -84,6 +88,24 @@ export class Listeners {
   }
 }
 
+/** Connections closed as they come are told of now and then, with their number: whoever floods us should not fill a disk. */
+function countOf({ maxConnections = Number.POSITIVE_INFINITY, flag, logger }: ListenerOptions): ConnectionCount {
+  let refused = 0;
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return {
+    open: 0,
+    max: maxConnections,
+    refused: () => {
+      refused++;
+      const nowMs = performance.now();
+      if (nowMs - toldMs < REFUSALS_LOGGED_MS) return;
+      logger.warn("too many connections: closed as they come", { flag, max: maxConnections, closed: refused });
+      refused = 0;
+      toldMs = nowMs;
+    },
+  };
+}
+
 /** One group for each address; localhost is two places that share a port. */
 function placesOf(addresses: readonly Address[]): Place[][] {
   const groups = new Map<string, Place[]>();
@@ -111,12 +133,13 @@ function placesOf(addresses: readonly Address[]): Place[][] {
 async function bindPlaces(
   places: readonly Place[],
   options: ListenerOptions,
+  count: ConnectionCount,
   tls: ClientCertificates | undefined,
 ): Promise<ClientPort[]> {
   const ports: ClientPort[] = [];
   for (const place of places) {
     const taken = ports[0]?.boundPort ?? place.port; // "any port" is the same one for all places of an address
-    const port = new ClientPort({ ...place, port: taken }, options.maxConnections, tls);
+    const port = new ClientPort({ ...place, port: taken }, count, tls);
     try {
       await port.bind();
       ports.push(port);

@@ -14,13 +14,20 @@ import { Flag, FRAME_HEAD_BYTES, FrameReader, type FrameSink, FrameType, writeFr
 import { BLOCK_OVERHEAD, encodedMax, type FieldToSend, HpackDecoder, HpackEncoder } from "./hpack.ts";
 import {
   Bucket,
+  CONNECTION_PARTIAL_BYTES,
+  CONNECTION_QUEUE_BYTES,
   CONNECTION_UNSENT_BYTES,
   CONNECTION_WINDOW_BYTES,
+  CROWDED_STALL_MS,
   EARLY_STREAMS,
+  ENGINE_PARTIAL_BYTES,
+  ENGINE_QUEUE_BYTES,
   ENGINE_UNSENT_BYTES,
   FLOOD,
   GOODBYE_MS,
+  HEADER_BLOCK_MS,
   MAX_CONTINUATIONS,
+  MAX_CREDIT,
   MAX_FRAME_BYTES,
   MAX_HEADER_BLOCK_BYTES,
   MAX_HEADER_LIST_BYTES,
@@ -31,9 +38,12 @@ import {
   PREFACE_MS,
   RATES,
   RESET_MEMORY,
+  SHARE_PARTIAL_BYTES,
   SHARE_UNSENT_BYTES,
+  SHORT_FRAME_BYTES,
   STALL_BYTES,
   STALL_MS,
+  STALL_PROGRESS_BYTES,
   STREAM_WINDOW_BYTES,
 } from "./limits.ts";
 import { ChunkPool, FlushTurn, Output } from "./output.ts";
@@ -69,6 +79,8 @@ export class Shared {
   readonly turn: FlushTurn = new FlushTurn();
   /** Queued in streams, on all connections. */
   unsentBytes = 0;
+  /** Of messages that have come in part, on all connections. */
+  partialBytes = 0;
 }
 
 const Setting = {
@@ -87,6 +99,7 @@ const { PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, REF
 interface OpenBlock {
   readonly streamId: number;
   readonly end: boolean;
+  readonly begunMs: number;
   readonly parts: Buffer[];
   bytes: number;
   continuations: number;
@@ -120,6 +133,17 @@ export class Connection implements FrameSink, StreamHost {
   #peerStreamWindow = DEFAULT_WINDOW;
   readonly #turns = new FairTurns<Stream>();
   #unsentBytes = 0;
+  #partialBytes = 0;
+  /** Bytes of data that have been framed, and how many there were when somebody last saw that enough had been. */
+  #framedBytes = 0;
+  #progressAtBytes = 0;
+  /** Window updates, and short frames, that may still come without being counted. */
+  #updateCredit = 0;
+  #shortCredit = 0;
+  /** Short frames that are still to be counted. */
+  #shortFrames = 0;
+  /** We have said SETTINGS, and the peer has not yet said that it knows. */
+  #settingsUnread = true;
   /** Streams whose body waits until the peer has read its answers. */
   #waiting: Stream[] = [];
   /** Streams that we have ended before the peer has, since the last tick and before it. */
@@ -149,6 +173,8 @@ export class Connection implements FrameSink, StreamHost {
       faults: new Bucket(RATES.faults, nowMs),
       settings: new Bucket(RATES.settings, nowMs),
       pings: new Bucket(RATES.pings, nowMs),
+      updates: new Bucket(RATES.updates, nowMs),
+      dribbles: new Bucket(RATES.dribbles, nowMs),
       idle: new Bucket(RATES.idle, nowMs),
     };
     this.#reader = new FrameReader(this);
@@ -189,11 +215,24 @@ export class Connection implements FrameSink, StreamHost {
       if (nowMs - this.#bornMs > PREFACE_MS) this.destroy();
       return;
     }
-    const waiting = this.#output.waitingBytes + this.#unsentBytes;
-    if (waiting < STALL_BYTES) this.#progressMs = nowMs;
-    else if (nowMs - this.#progressMs > STALL_MS) this.#fail(FLOOD, "answers are not read");
+    if (this.#block !== undefined && nowMs - this.#block.begunMs > HEADER_BLOCK_MS) {
+      this.#fail(FLOOD, "a header block without an end");
+    }
+    this.#watchProgress(nowMs);
     this.#keepAlive(nowMs);
     this.#resetEarly();
+  }
+
+  /** A write that returns is no progress: a peer may take pings for ever, and of its answers a byte now and then. */
+  #watchProgress(nowMs: number): void {
+    const waiting = this.#output.waitingBytes + this.#unsentBytes;
+    if (waiting < STALL_BYTES || this.#framedBytes - this.#progressAtBytes >= STALL_PROGRESS_BYTES) {
+      this.#progressMs = nowMs;
+      this.#progressAtBytes = this.#framedBytes;
+      return;
+    }
+    const patienceMs = this.#shared.unsentBytes > ENGINE_UNSENT_BYTES ? CROWDED_STALL_MS : STALL_MS;
+    if (nowMs - this.#progressMs > patienceMs) this.#fail(FLOOD, "answers are not read");
   }
 
   #keepAlive(nowMs: number): void {
@@ -298,7 +337,6 @@ export class Connection implements FrameSink, StreamHost {
 
   /** A write has returned: more may go. */
   #written(): void {
-    this.#progressMs = this.#options.monotonicMs();
     if (this.#closed) return;
     if (this.#turns.count > 0) this.#pump();
     this.flush();
@@ -414,7 +452,7 @@ export class Connection implements FrameSink, StreamHost {
       stream.held = [];
       this.#waiting.push(stream);
     }
-    if (bytes.length > 0) stream.held.push(bytes);
+    if (bytes.length > 0) stream.held.push(Uint8Array.from(bytes)); // few bytes must not hold on to all that came with them
   }
 
   #releaseHeld(): void {
@@ -453,7 +491,7 @@ export class Connection implements FrameSink, StreamHost {
     if ((flags & Flag.END_HEADERS) !== 0) this.#headersComplete(id, end, bytes, from, inner.to);
     else {
       const part = Buffer.from(bytes.subarray(from, inner.to));
-      this.#block = { streamId: id, end, parts: [part], bytes: part.length, continuations: 0 };
+      this.#block = { streamId: id, end, begunMs: this.#heardMs, parts: [part], bytes: part.length, continuations: 0 };
     }
   }
 
@@ -538,15 +576,20 @@ export class Connection implements FrameSink, StreamHost {
     if (id !== 0) throw broken("SETTINGS of a stream");
     if ((flags & Flag.ACK) !== 0) {
       if (to !== from) throw new ConnectionFailure(FRAME_SIZE_ERROR, "an acknowledgement with a payload");
+      if (!this.#settingsUnread) this.#spend("idle");
+      this.#settingsUnread = false;
       return;
     }
     if ((to - from) % 6 !== 0) throw new ConnectionFailure(FRAME_SIZE_ERROR, "SETTINGS of a wrong size");
     if (to - from > MAX_SETTINGS * 6) throw new ConnectionFailure(FLOOD, "too many settings");
     this.#spend("settings");
     this.#settled = true;
+    const windowBefore = this.#peerStreamWindow;
     for (let at = from; at < to; at += 6) this.#setting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
+    if (this.#peerStreamWindow !== windowBefore) this.#moveWindows(this.#peerStreamWindow - windowBefore);
     this.#frame(FrameType.SETTINGS, Flag.ACK, 0, 0); // before anything that they allow
     if (this.#turns.count > 0) this.#pump();
+    this.#countShort();
     this.#flushSoon();
   }
 
@@ -559,7 +602,8 @@ export class Connection implements FrameSink, StreamHost {
         if (value > 1) throw broken("ENABLE_PUSH is 0 or 1");
         return;
       case Setting.INITIAL_WINDOW_SIZE:
-        this.#setPeerWindow(value);
+        if (value > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE out of its range");
+        this.#peerStreamWindow = value;
         return;
       case Setting.MAX_FRAME_SIZE:
         // A larger one is of no use: streams take turns frame by frame.
@@ -570,10 +614,8 @@ export class Connection implements FrameSink, StreamHost {
     }
   }
 
-  #setPeerWindow(value: number): void {
-    if (value > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE out of its range");
-    const change = value - this.#peerStreamWindow;
-    this.#peerStreamWindow = value;
+  /** Once for all that a SETTINGS frame says: each move visits every stream. */
+  #moveWindows(change: number): void {
     for (const stream of this.#streams.list()) {
       stream.sendWindow += change;
       if (stream.sendWindow > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "a window beyond its range");
@@ -584,7 +626,10 @@ export class Connection implements FrameSink, StreamHost {
   #ping(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
     if (id !== 0) throw broken("PING of a stream");
     if (to - from !== 8) throw new ConnectionFailure(FRAME_SIZE_ERROR, "PING of a wrong size");
-    if ((flags & Flag.ACK) !== 0) return;
+    if ((flags & Flag.ACK) !== 0) {
+      this.#spend("idle");
+      return;
+    }
     if (this.#sentSincePing) this.#sentSincePing = false;
     else this.#spend("pings");
     if (!this.#owner.pinged()) throw new ConnectionFailure(FLOOD, "too_many_pings");
@@ -600,11 +645,14 @@ export class Connection implements FrameSink, StreamHost {
   #windowUpdate(id: number, bytes: Buffer, from: number, to: number): void {
     if (to - from !== 4) throw new ConnectionFailure(FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong size");
     const more = bytes.readUInt32BE(from) & 0x7fff_ffff;
+    if (this.#updateCredit > 0) this.#updateCredit--;
+    else this.#spend("updates");
     if (id === 0) {
       if (more === 0) throw broken("a window update of nothing");
       this.#sendWindow += more;
       if (this.#sendWindow > MAX_WINDOW) throw new ConnectionFailure(FLOW_CONTROL_ERROR, "a window beyond its range");
       if (this.#turns.count > 0) this.#pump();
+      this.#countShort();
       return;
     }
     if (id > this.#lastId) throw broken("WINDOW_UPDATE for a stream that is not open");
@@ -616,6 +664,15 @@ export class Connection implements FrameSink, StreamHost {
     else if (stream.queuedBytes > 0 && stream.sendWindow > 0) {
       this.#turns.join(stream);
       this.#pump();
+      this.#countShort();
+    }
+  }
+
+  /** Not where they are sent: a write that returns has nobody to throw to. */
+  #countShort(): void {
+    for (; this.#shortFrames > 0; this.#shortFrames--) {
+      if (this.#shortCredit > 0) this.#shortCredit--;
+      else this.#spend("dribbles");
     }
   }
 
@@ -650,6 +707,7 @@ export class Connection implements FrameSink, StreamHost {
     this.#streams.delete(stream);
     if (stream.queuedBytes > 0) this.#unsent(-stream.dropQueue());
     stream.held = undefined;
+    if (stream.partialBytes > 0) this.partial(stream, -stream.partialBytes);
     if (stream.unconsumed > 0) this.#giveConnection(stream.unconsumed);
     stream.unconsumed = 0;
     if (this.#draining) this.#endIfDrained();
@@ -698,8 +756,24 @@ export class Connection implements FrameSink, StreamHost {
         done += length;
       }
     }
-    if (done < total) this.#queue(stream, prefix, body, done, lent);
+    if (done < total) {
+      if (this.#isFull(total - done)) this.#refuse(stream);
+      else this.#queue(stream, prefix, body, done, lent);
+    }
     this.#flushSoon();
+  }
+
+  /** Whether so many bytes more are too many; a single answer of any size is not. */
+  #isFull(more: number): boolean {
+    const own = this.#unsentBytes;
+    if (own <= SHARE_UNSENT_BYTES) return false;
+    return own + more > CONNECTION_QUEUE_BYTES || this.#shared.unsentBytes + more > ENGINE_QUEUE_BYTES;
+  }
+
+  /** The peer asks for more than it reads. Its owner hears of it later: it is in the middle of sending. */
+  #refuse(stream: Stream): void {
+    this.#reset(stream, FLOOD);
+    process.nextTick(() => stream.owner?.gone());
   }
 
   sendEnd(stream: Stream): void {
@@ -719,6 +793,19 @@ export class Connection implements FrameSink, StreamHost {
     if (stream.gone) return; // given back when it went
     stream.unconsumed -= bytes;
     this.#give(stream, bytes);
+  }
+
+  partial(stream: Stream, change: number): boolean {
+    stream.partialBytes += change;
+    this.#partialBytes += change;
+    this.#shared.partialBytes += change;
+    if (change <= 0 || this.#partialBytes <= SHARE_PARTIAL_BYTES) return true;
+    return this.#partialBytes <= CONNECTION_PARTIAL_BYTES && this.#shared.partialBytes <= ENGINE_PARTIAL_BYTES;
+  }
+
+  /** So much is queued that streams with anything in their queues are to wait. */
+  get full(): boolean {
+    return this.#crowded;
   }
 
   // ---- flow control
@@ -763,6 +850,7 @@ export class Connection implements FrameSink, StreamHost {
       if (stream.gone || stream.queuedBytes === 0) continue;
       const length = Math.min(stream.queuedBytes, this.#allowance(stream));
       if (length <= 0) continue; // its own window is used up: an update of that brings it back
+      if (length < SHORT_FRAME_BYTES && length < stream.queuedBytes) this.#shortFrames++;
       const last = length === stream.queuedBytes && stream.ending === "end";
       const at = this.#dataFrame(stream, length, last ? Flag.END_STREAM : 0);
       stream.dequeue(length, this.#output.bytes, at);
@@ -793,6 +881,9 @@ export class Connection implements FrameSink, StreamHost {
     this.#sentSincePing = true;
     stream.sendWindow -= length;
     this.#sendWindow -= length;
+    this.#framedBytes += length;
+    if (this.#updateCredit < MAX_CREDIT) this.#updateCredit += 2;
+    if (length >= SHORT_FRAME_BYTES && this.#shortCredit < MAX_CREDIT) this.#shortCredit++;
     return this.#frame(FrameType.DATA, flags, stream.id, length);
   }
 

@@ -25,6 +25,10 @@ interface Memo<T> {
   readonly value: T;
 }
 
+/** Where a string is decoded before it is one: one for all connections, as nothing comes in between. */
+const SCRATCH_MAX_BYTES = 16 * 1024;
+let scratch: Buffer = Buffer.allocUnsafe(SCRATCH_MAX_BYTES);
+
 function failed(what: string): ConnectionFailure {
   return new ConnectionFailure(Http2Code.COMPRESSION_ERROR, what);
 }
@@ -38,7 +42,6 @@ export class HpackDecoder<T> {
   /** Changes whenever the table does. */
   #state = 0;
   #at = 0;
-  #scratch: Buffer = Buffer.allocUnsafe(256);
 
   constructor(make: (list: HeaderList) => T) {
     this.#make = make;
@@ -132,10 +135,11 @@ export class HpackDecoder<T> {
     if (this.#at > to) throw failed("a header block that is cut short");
     if (!packed) return bytes.toString("latin1", from, this.#at);
     const room = decodedMax(length);
-    if (this.#scratch.length < room) this.#scratch = Buffer.allocUnsafe(room);
-    const decoded = huffmanDecode(bytes, from, this.#at, this.#scratch);
+    if (room > SCRATCH_MAX_BYTES) scratch = Buffer.allocUnsafe(room);
+    else if (scratch.length > SCRATCH_MAX_BYTES) scratch = Buffer.allocUnsafe(SCRATCH_MAX_BYTES);
+    const decoded = huffmanDecode(bytes, from, this.#at, scratch);
     if (decoded < 0) throw failed("a string that no Huffman code makes");
-    return this.#scratch.toString("latin1", 0, decoded);
+    return scratch.toString("latin1", 0, decoded);
   }
 }
 

@@ -23,8 +23,13 @@ export const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** From the socket to a whole preface and SETTINGS. Beyond: the connection ends. */
 export const PREFACE_MS = 10_000;
-/** A connection whose peer takes nothing of what waits for it. Beyond: the connection ends. */
+/** From the first frame of a header block to its last. Beyond: ENHANCE_YOUR_CALM. */
+export const HEADER_BLOCK_MS = 10_000;
+/** A connection whose peer takes less than `STALL_PROGRESS_BYTES` of what waits for it. Beyond: the connection ends. */
 export const STALL_MS = 120_000;
+/** The same while the engine has `ENGINE_UNSENT_BYTES`: whoever does not read makes room for those who do. */
+export const CROWDED_STALL_MS = 10_000;
+export const STALL_PROGRESS_BYTES = 64 * 1024;
 /** How much must wait for a stall to count. */
 export const STALL_BYTES = 256 * 1024;
 /** How long the last words to a peer may take. */
@@ -42,6 +47,34 @@ export const CONNECTION_UNSENT_BYTES = 16 * 1024 * 1024;
 export const ENGINE_UNSENT_BYTES = 128 * 1024 * 1024;
 export const SHARE_UNSENT_BYTES = 1024 * 1024;
 
+/** Beyond either the answer that would be queued is dropped and its stream reset: ENHANCE_YOUR_CALM. */
+export const CONNECTION_QUEUE_BYTES = 64 * 1024 * 1024;
+export const ENGINE_QUEUE_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Messages that have come in part, on one connection and on all. Beyond: the call whose message grows is refused with
+ * RESOURCE_EXHAUSTED; a connection may always have `SHARE_PARTIAL_BYTES`.
+ */
+export const CONNECTION_PARTIAL_BYTES = 64 * 1024 * 1024;
+export const ENGINE_PARTIAL_BYTES = 128 * 1024 * 1024;
+export const SHARE_PARTIAL_BYTES = 2 * 1024 * 1024;
+
+/** Connections for clients, fewer where the process may not open as many files. More are closed as they come. */
+export const MAX_CONNECTIONS = 10_000;
+/** The same on addresses for metrics, which thereby stay reachable. */
+export const MAX_METRICS_CONNECTIONS = 200;
+/** Files that are kept for the store, the log and the rest when connections are counted. */
+export const RESERVED_FILES = 256;
+/** From accepted to the first bytes of a protocol we speak, or to the end of the TLS handshake. Beyond: closed. */
+export const HELLO_MS = 10_000;
+/** Connections before that. More: the one that has waited longest is closed, so that silent ones keep nobody out. */
+export const MAX_SILENT = 4096;
+/** The head of a request over HTTP/1, and all of it. Beyond: 408, and closed. */
+export const HTTP1_HEAD_MS = 10_000;
+export const HTTP1_REQUEST_MS = 60_000;
+
+/** Open streams of one connection when the settings say nothing of them. Beyond: REFUSED_STREAM. */
+export const DEFAULT_STREAMS = 1000;
 /** Open streams of one connection, whatever the settings say. Beyond: REFUSED_STREAM. */
 export const MAX_STREAMS = 32_768;
 /** Streams that have been answered and whose requests go on: more of them are reset at once, fewer after a second. */
@@ -65,9 +98,18 @@ export const RATES = {
   settings: { burst: 100, perSecond: 10, why: "too many settings" },
   /** Pings with nothing sent in between: a client that measures a connection pings as fast as answers come. */
   pings: { burst: 20_000, perSecond: 2000, why: "too many pings" },
+  /** Window updates beyond two for each frame of data that we send. */
+  updates: { burst: 20_000, perSecond: 10_000, why: "too many window updates" },
+  /** Frames of data that are short as the peer's window is, beyond one for each that is not. */
+  dribbles: { burst: 2000, perSecond: 200, why: "windows too small to be of use" },
   /** Frames that change nothing: empty DATA, PRIORITY, unknown types, what comes for streams that are over. */
   idle: { burst: 20_000, perSecond: 10_000, why: "too many frames without effect" },
 } as const satisfies Record<string, Rate>;
+
+/** A frame of data that a window cut below this is short. */
+export const SHORT_FRAME_BYTES = 256;
+/** Frames of data for which updates, or short ones, may still come. */
+export const MAX_CREDIT = 10_000;
 
 /** A rate being watched. */
 export class Bucket {

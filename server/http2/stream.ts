@@ -31,6 +31,10 @@ export interface StreamHost {
   sendEnd(stream: Stream): void;
   resetStream(stream: Stream, code: number): void;
   consumed(stream: Stream, bytes: number): void;
+  /** False: messages in part have become too many. */
+  partial(stream: Stream, change: number): boolean;
+  /** So much is queued on the connection that no stream should queue more. */
+  readonly full: boolean;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -51,6 +55,8 @@ export class Stream {
   readonly receiveWindow: ReceiveWindow = new ReceiveWindow(STREAM_WINDOW_BYTES);
   /** Bytes that have come and that the owner has not dealt with. */
   unconsumed = 0;
+  /** Memory of a message that has come in part. */
+  partialBytes = 0;
   /** Bytes of the body so far, and as many as were announced. */
   received = 0;
   contentLength: number | undefined;
@@ -91,7 +97,8 @@ export class Stream {
   send(prefix: Uint8Array, body: Uint8Array, lent: boolean): boolean {
     if (this.gone || this.localEnded) return true;
     this.#host.sendData(this, prefix, body, lent);
-    if (this.queuedBytes < STREAM_UNSENT_BYTES) return true;
+    if (this.gone || this.queuedBytes === 0) return true;
+    if (this.queuedBytes < STREAM_UNSENT_BYTES && !this.#host.full) return true;
     this.#heldBack = true;
     return false;
   }
@@ -110,6 +117,11 @@ export class Stream {
   /** The owner has dealt with so many bytes of the body. */
   consumed(bytes: number): void {
     this.#host.consumed(this, bytes);
+  }
+
+  /** The owner keeps so many bytes (or fewer) of a message that is not whole. False: more than it may; it should let go. */
+  partial(change: number): boolean {
+    return this.gone || this.#host.partial(this, change);
   }
 
   /** Keeps bytes to send. */

@@ -37,6 +37,9 @@ const prefix = new Uint8Array(PREFIX_BYTES);
 /** Most calls never have one. Never written to. */
 const NO_BACKLOG: Uint8Array[] = [];
 
+/** The text that clients know as "later". */
+const TOO_MUCH_IN_PART: Status = { grpc: GrpcCode.RESOURCE_EXHAUSTED, text: "etcdserver: too many requests" };
+
 /** A message that is coming. */
 interface Coming {
   readonly packed: boolean;
@@ -140,6 +143,16 @@ export class GrpcStream implements Wire, StreamOwner {
     if (this.#backlog === NO_BACKLOG) this.#backlog = [bytes];
     else this.#backlog.push(bytes);
     this.#goOn();
+    this.#keepLittle();
+  }
+
+  /** What nobody asks for yet may lie there long: a few bytes must not hold on to all that came with them. */
+  #keepLittle(): void {
+    const { length } = this.#backlog;
+    const last = length === 0 ? undefined : (this.#backlog[length - 1] as Uint8Array);
+    if (last !== undefined && last.length * 4 < last.buffer.byteLength) {
+      this.#backlog[length - 1] = Uint8Array.from(last);
+    }
   }
 
   end(): void {
@@ -163,6 +176,7 @@ export class GrpcStream implements Wire, StreamOwner {
   #letGo(): void {
     for (const bytes of this.#backlog) this.#stream.consumed(bytes.length);
     this.#backlog = NO_BACKLOG;
+    if (this.#coming !== undefined) this.#stream.partial(-this.#coming.bytes.length);
     this.#coming = undefined;
   }
 
@@ -209,12 +223,9 @@ export class GrpcStream implements Wire, StreamOwner {
       this.#running?.refuse(fault);
       return taken;
     }
-    this.#coming = {
-      packed: flag === 1,
-      length,
-      bytes: new Uint8Array(Math.min(length, Math.max(FIRST_BYTES, bytes.length))),
-      at: 0,
-    };
+    const first = new Uint8Array(Math.min(length, Math.max(FIRST_BYTES, bytes.length)));
+    this.#coming = { packed: flag === 1, length, bytes: first, at: 0 };
+    if (!this.#stream.partial(first.length)) this.#running?.refuse(TOO_MUCH_IN_PART);
     return taken;
   }
 
@@ -235,7 +246,12 @@ export class GrpcStream implements Wire, StreamOwner {
     if (needed > coming.bytes.length) {
       const grown = new Uint8Array(Math.min(coming.length, Math.max(needed, coming.bytes.length * 2)));
       grown.set(coming.bytes.subarray(0, coming.at));
+      const room = this.#stream.partial(grown.length - coming.bytes.length);
       coming.bytes = grown;
+      if (!room) {
+        this.#running?.refuse(TOO_MUCH_IN_PART);
+        return taken;
+      }
     }
     coming.bytes.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), coming.at);
     coming.at += taken;
@@ -244,6 +260,7 @@ export class GrpcStream implements Wire, StreamOwner {
 
   #complete({ packed, bytes }: Coming): void {
     this.#coming = undefined;
+    this.#stream.partial(-bytes.length);
     if (!packed) this.#deliver(bytes);
     else this.#unpack(bytes);
   }
