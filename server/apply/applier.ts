@@ -27,7 +27,6 @@ import { executeTxn } from "./txn.ts";
 
 const NO_CHANGES: readonly Change[] = [];
 const NOTHING: Applied = {
-  requestId: 0n,
   kind: "none",
   outcome: { ok: true, response: undefined },
   changes: NO_CHANGES,
@@ -43,16 +42,18 @@ export class Applier {
     this.#state = state;
   }
 
-  /** Applies a normal entry. An entry without data is the first of a new leader and changes nothing. */
-  apply(entry: Entry): Applied {
+  /**
+   * Applies a normal entry. An entry without data is the first of a new leader and changes nothing. `known`: the request
+   * in the entry, where the caller has it already.
+   */
+  apply(entry: Entry, known?: InternalRequest): Applied {
     if (entry.data.length === 0) return NOTHING;
-    const { header, id, request } = InternalRaftRequest.decode(entry.data);
+    const request = known ?? InternalRaftRequest.decode(entry.data).request;
     assert(request !== undefined, `entry ${entry.index} holds a request that this version does not know`);
     this.#changes = NO_CHANGES;
     this.#compaction = undefined;
     const outcome = this.#outcome(request);
     return {
-      requestId: header?.id ?? id,
       kind: request.kind,
       outcome,
       changes: this.#changes,

@@ -34,8 +34,6 @@ export type Outcome =
 
 /** One applied entry. */
 export interface Applied {
-  /** Whom the outcome is for; 0n for entries that nobody waits for. */
-  readonly requestId: bigint;
   /** For the metrics; "none" for the entry of a new leader. */
   readonly kind: InternalRequest["kind"] | "none";
   readonly outcome: Outcome;

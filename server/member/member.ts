@@ -43,8 +43,8 @@ import {
   type PutResponse,
   type RangeRequest,
   type RangeResponse,
-  RequestHeader,
   type ResponseHeader,
+  requestIdOf,
   type StatusResponse,
   type TxnRequest,
   type TxnResponse,
@@ -62,12 +62,13 @@ import { guardedClock } from "./guarded-clock.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { Loop } from "./loop.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
+import { Proposals } from "./proposals.ts";
 import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
 import { LogSnapshots } from "./snapshots.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
-import { responseOf, Waiters } from "./waiters.ts";
+import { StoreSnapshot } from "./store-snapshot.ts";
 import { WatchPump } from "./watch-pump.ts";
 
 /** Entries committed and not yet applied before new proposals are refused. */
@@ -76,6 +77,8 @@ const HEAP_SHARE_MAX = 0.8;
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_INFLIGHT = 512;
+/** Snapshots under way: each keeps pages of the store from being used again. */
+const SNAPSHOTS_MAX = 8;
 const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
 
 /** Until when somebody waits; absent: the member's own request timeout alone. */
@@ -102,7 +105,7 @@ export class Member {
   readonly #loop: Loop;
   readonly #commits: Commits;
   readonly #barrier: ReadBarrier;
-  readonly #waiters = new Waiters();
+  readonly #proposals = new Proposals();
   readonly #requestIds: RequestIds;
   readonly #compactor: Compactor;
   readonly #autoCompactor: AutoCompactor | undefined;
@@ -115,8 +118,6 @@ export class Member {
   #leaderId = 0n;
   #isLeader = false;
   #heapTight = false;
-  /** Of requests that wait for their answers. */
-  #inFlightBytes = 0;
   #stopping = false;
   /** The alarm is on its way through the log: one is enough. */
   #raisesNoSpace = false;
@@ -295,7 +296,7 @@ export class Member {
     this.#spare.stop();
     this.#compactor.stop();
     this.#loop.stop();
-    this.#waiters.failAll("Stopped");
+    this.#proposals.failAll("Stopped");
     this.#barrier.failAll("Stopped");
     this.#checkExpectations();
     await this.#commits.commit();
@@ -358,12 +359,14 @@ export class Member {
   }
 
   /** A transaction of ranges alone is answered without the log; any other, a nested one too, goes through it. */
-  async txn(request: TxnRequest, patience?: Patience): Promise<TxnResponse> {
-    if (isReadOnlyTxn(request)) {
-      if (!isSerializableTxn(request)) await this.linearizableRead();
-      return executeReadOnlyTxn(this.store, request);
-    }
-    return (await this.#propose({ kind: "txn", value: request }, patience)) as TxnResponse;
+  txn(request: TxnRequest, patience?: Patience): Promise<TxnResponse> {
+    if (isReadOnlyTxn(request)) return this.#readOnlyTxn(request);
+    return this.#propose({ kind: "txn", value: request }, patience) as Promise<TxnResponse>;
+  }
+
+  async #readOnlyTxn(request: TxnRequest): Promise<TxnResponse> {
+    if (!isSerializableTxn(request)) await this.linearizableRead();
+    return executeReadOnlyTxn(this.store, request);
   }
 
   /** With `physical`, answers only when the deletion is finished and durable here. */
@@ -460,28 +463,41 @@ export class Member {
     await this.#state.backend.defragment();
   }
 
+  /** What is applied now, made durable first, as a bbolt file; `close` it. Throws TooManyRequests when too many are open. */
+  async snapshot(): Promise<StoreSnapshot> {
+    const { backend } = this.#state;
+    await this.#commits.commit();
+    if (this.#stopping) throw new EtcdError("Stopped");
+    if (backend.openReadViews() >= SNAPSHOTS_MAX) throw new EtcdError("TooManyRequests");
+    return new StoreSnapshot(backend.openReadView());
+  }
+
+  /** Resolves when what waits now has run. */
+  nextTurn(): Promise<void> {
+    return this.#nextTurn();
+  }
+
   // ---- the way into the log ------------------------------------------------------------------------------------------
 
-  async #propose(request: InternalRequest, patience?: Patience): Promise<Responses[keyof Responses]> {
-    this.#admit(request);
-    const id = this.#requestIds.next();
-    const data = InternalRaftRequest.encode({ header: RequestHeader.create({ id }), id: 0n, request });
-    if (data.length > this.#options.maxRequestBytes) throw new EtcdError("RequestTooLarge");
-    const crowded = this.#inFlightBytes > 0 && this.#inFlightBytes + data.length > this.#options.transitBytes;
-    if (crowded && costBytes(request) > 0) throw new EtcdError("TooManyRequests");
-    if (!this.#raft.propose(data)) {
-      this.#ports.metrics.proposalFailed();
-      throw new EtcdError("NoLeader");
-    }
-    const latest = this.#ports.clock.monotonicMs() + this.requestTimeoutMs;
-    const outcome = this.#waiters.wait(id, Math.min(patience?.deadlineMs ?? latest, latest));
-    this.#loop.schedule();
-    this.#inFlightBytes += data.length;
-    try {
-      return responseOf(await outcome);
-    } finally {
-      this.#inFlightBytes -= data.length;
-    }
+  /** Puts the request into the log; resolves with its answer once it is applied, rejects with its refusal. */
+  #propose(request: InternalRequest, patience?: Patience): Promise<Responses[keyof Responses]> {
+    return new Promise((resolve, reject) => {
+      this.#admit(request);
+      const id = this.#requestIds.next();
+      const data = InternalRaftRequest.encode({ header: { id, username: "", authRevision: 0 }, id: 0n, request });
+      if (data.length > this.#options.maxRequestBytes) throw new EtcdError("RequestTooLarge");
+      const inFlight = this.#proposals.bytes;
+      const crowded = inFlight > 0 && inFlight + data.length > this.#options.transitBytes;
+      if (crowded && costBytes(request) > 0) throw new EtcdError("TooManyRequests");
+      if (!this.#raft.propose(data)) {
+        this.#ports.metrics.proposalFailed();
+        throw new EtcdError("NoLeader");
+      }
+      const latest = this.#ports.clock.monotonicMs() + this.requestTimeoutMs;
+      const deadlineMs = Math.min(patience?.deadlineMs ?? latest, latest);
+      this.#proposals.add({ id, request, data, deadlineMs, resolve, reject });
+      this.#loop.schedule();
+    });
   }
 
   /** Refuses before the log is touched: stopping, too far behind, or no space. */
@@ -530,7 +546,11 @@ export class Member {
     assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
     const { clock, metrics } = this.#ports;
     const started = clock.monotonicMs();
-    const { requestId, kind, outcome, changes, compaction } = this.#applier.apply(entry);
+    const requestId = requestIdOf(entry.data);
+    const proposal = this.#proposals.find(requestId);
+    // What was proposed here need not be read again: the entry holds nothing else.
+    const known = proposal?.data === entry.data ? proposal.request : undefined;
+    const { kind, outcome, changes, compaction } = this.#applier.apply(entry, known);
     if (changes.length > 0) this.#publish(changes);
     if (compaction !== undefined) this.#compactor.add(compaction);
     const tookMs = clock.monotonicMs() - started;
@@ -541,7 +561,7 @@ export class Member {
     }
     // It was let in when there was room, and found none any more: it stands, and is the last.
     if (!outcome.ok && outcome.code === "NoSpace") this.#raiseNoSpace();
-    if (requestId !== 0n) this.#waiters.finish(requestId, outcome);
+    this.#proposals.finish(requestId, outcome);
   }
 
   #publish(changes: readonly Change[]): void {
@@ -572,7 +592,7 @@ export class Member {
     const { metrics } = this.#ports;
     metrics.proposalsCommitted(this.#raft.commitIndex);
     metrics.proposalsApplied(index);
-    metrics.proposalsPending(this.#waiters.size);
+    metrics.proposalsPending(this.#proposals.size);
   }
 
   /** Data up to `index` is durable: the log before it is no longer needed. */
@@ -611,7 +631,7 @@ export class Member {
     this.#barrier.tick();
     const tight = this.#ports.heapShare() > HEAP_SHARE_MAX;
     if (tight !== this.#heapTight) this.#noteHeap(tight);
-    const expired = this.#waiters.expire(this.#ports.clock.monotonicMs());
+    const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
     for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
     this.#spare.tick();
     if (this.#raft.hasReady()) this.#loop.schedule();

@@ -9,6 +9,7 @@ import type {
   RangeRequest,
   RangeResponse,
   RangeStreamResponse,
+  ResponseHeader,
   TxnRequest,
   TxnResponse,
 } from "../proto/etcdserverpb.ts";
@@ -34,6 +35,10 @@ export class Kv {
     this.#options = options;
   }
 
+  /** One function for all calls: a closure for each would be the larger part of what they leave behind. */
+  readonly #complete = <T extends { header: ResponseHeader | undefined }>(response: T): T =>
+    withHeader(response, this.#member);
+
   range(request: RangeRequest, call: Call): RangeResponse | Promise<RangeResponse> {
     checkRange(request);
     const answer = this.#member.range(request, call);
@@ -47,9 +52,9 @@ export class Kv {
     new RangeStream(this.#member, request, call, outlet, this.#options.maxRequestBytes).start();
   }
 
-  async put(request: PutRequest, call: Call): Promise<PutResponse> {
+  put(request: PutRequest, call: Call): Promise<PutResponse> {
     checkPut(request);
-    return withHeader(await this.#member.put(request, call), this.#member);
+    return this.#member.put(request, call).then(this.#complete);
   }
 
   async deleteRange(request: DeleteRangeRequest, call: Call): Promise<DeleteRangeResponse> {
@@ -57,9 +62,9 @@ export class Kv {
     return withHeader(await this.#member.deleteRange(request, call), this.#member);
   }
 
-  async txn(request: TxnRequest, call: Call): Promise<TxnResponse> {
+  txn(request: TxnRequest, call: Call): Promise<TxnResponse> {
     checkTxn(request, this.#options.maxTxnOperations);
-    return withHeader(await this.#member.txn(request, call), this.#member);
+    return this.#member.txn(request, call).then(this.#complete);
   }
 
   async compact(request: CompactionRequest, call: Call): Promise<CompactionResponse> {

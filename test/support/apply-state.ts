@@ -66,11 +66,12 @@ export class Entries {
     this.#applier = new Applier(state);
   }
 
-  apply(request: InternalRequest): Applied {
+  /** `known`: what the applier takes instead of reading the entry. */
+  apply(request: InternalRequest, known?: InternalRequest): Applied {
     const index = ++this.#index;
     const header = RequestHeader.create({ id: BigInt(index) });
     const data = InternalRaftRequest.encode({ header, id: 0n, request });
-    return this.#applier.apply({ type: EntryType.NORMAL, term: 1, index, data });
+    return this.#applier.apply({ type: EntryType.NORMAL, term: 1, index, data }, known);
   }
 
   applyBytes(data: Uint8Array): Applied {

@@ -13,7 +13,7 @@ import {
   writeSubmessage,
 } from "../codec.ts";
 import { ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest } from "../membershippb.ts";
-import type { Writer } from "../wire.ts";
+import { Reader, type Writer } from "../wire.ts";
 import {
   AuthDisableRequest,
   AuthEnableRequest,
@@ -189,6 +189,19 @@ function writeRequestHeader(writer: Writer, header: RequestHeader | undefined): 
   if (header === undefined) return;
   writer.tag(HEADER_TAG);
   writeSubmessage(writer, RequestHeader, header);
+}
+
+/** The id under which an encoded InternalRaftRequest was proposed; the request itself is not read. 0n: none. */
+export function requestIdOf(bytes: Uint8Array): bigint {
+  const reader = new Reader(bytes);
+  let id = 0n;
+  while (reader.at < reader.end) {
+    const tag = reader.tag();
+    if (tag === HEADER_TAG) return readSubmessage(reader, RequestHeader).id;
+    if (tag === 0x08) id = reader.uint64Id();
+    else reader.skip(tag);
+  }
+  return id;
 }
 
 /**
