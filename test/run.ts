@@ -27,7 +27,15 @@ interface Part {
 /** `npm test`, `npm run test:interop` and `npm run test:faults`. */
 const PARTS: Readonly<Record<string, Part>> = {
   test: {
-    together: ["test/house", "test/support", "server", "test/contract", "test/raft-script", "test/simulation"],
+    together: [
+      "test/house",
+      "test/support",
+      "server",
+      "test/contract",
+      "test/raft-script",
+      "test/simulation",
+      "test/robustness",
+    ],
     apart: ["test/integration", "test/conformance"],
     limitSeconds: 240,
   },
