@@ -42,10 +42,34 @@ export interface Backend {
   sizeInUseBytes(): number;
   /** Gives free space back to the file system, in slices, without stopping reads and writes. */
   defragment(): Promise<void>;
+  /**
+   * What the last commit holds, for as long as the view is open: later writes do not show in it. Pages that it needs are
+   * not used again meanwhile, so the file grows with what is written: close it soon.
+   */
+  openReadView(): ReadView;
   /** Read views that pin pages now, for the metrics. */
   openReadViews(): number;
   /** Commits nothing; waits for a running commit. */
   close(): Promise<void>;
+}
+
+/** The store as one commit left it. */
+export interface ReadView {
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
+  /** Visits the records above `after` (undefined: all) in order until `visit` answers false. */
+  scanAbove(
+    bucket: Bucket,
+    after: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
+  ): void;
+  /** The same without the values' bytes, which are neither copied nor checked. */
+  scanSizesAbove(
+    bucket: Bucket,
+    after: Uint8Array | undefined,
+    visit: (key: Uint8Array, valueBytes: number) => boolean | undefined,
+  ): void;
+  /** Lets the pages go. Twice is once; nothing may be read afterwards. */
+  close(): void;
 }
 
 /** A record on disk that is not what was written. Names bucket and key; never served. */

@@ -8,17 +8,19 @@ import {
   HashKVResponse,
   type HashRequest,
   HashResponse,
+  type SnapshotRequest,
+  type SnapshotResponse,
   type StatusRequest,
   type StatusResponse,
 } from "../proto/etcdserverpb.ts";
-import type { Call } from "./call.ts";
+import type { Call, Outlet } from "./call.ts";
 import { withHeader } from "./header.ts";
 import type { MemberApi } from "./member-api.ts";
+import { SnapshotStream } from "./snapshot-stream.ts";
 import { unimplemented } from "./unimplemented.ts";
 
 export class Maintenance {
   readonly #member: MemberApi;
-  readonly snapshot = unimplemented("Snapshot");
   readonly moveLeader = unimplemented("MoveLeader");
   readonly downgrade = unimplemented("Downgrade");
 
@@ -48,5 +50,9 @@ export class Maintenance {
   async hashKv(request: HashKVRequest): Promise<HashKVResponse> {
     const { hash, compactRevision, hashRevision } = await this.#member.hashKv(request.revision);
     return withHeader(HashKVResponse.create({ hash, compactRevision, hashRevision }), this.#member);
+  }
+
+  snapshot(_request: SnapshotRequest, call: Call, outlet: Outlet<SnapshotResponse>): void {
+    new SnapshotStream(this.#member, call, outlet).start();
   }
 }

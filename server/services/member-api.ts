@@ -70,6 +70,22 @@ export interface MemberApi {
     readonly hashRevision: number;
   }>;
   defragment(): Promise<void>;
+  /** The store as of now. Rejects with TooManyRequests when too many are open. */
+  snapshot(): Promise<SnapshotSource>;
+  /** Resolves when others have had their turn. */
+  nextTurn(): Promise<void>;
+}
+
+/** The store as a bbolt file, in pieces. `close` it. */
+export interface SnapshotSource {
+  /** The storage version, "3.7.0". */
+  readonly version: string;
+  /** A slice of working out the size; true once it is known. */
+  measure(): boolean;
+  readonly sizeBytes: number;
+  /** At most 32 KiB; undefined at the end. */
+  next(): Uint8Array | undefined;
+  close(): void;
 }
 
 /** Leases as this member has applied them. */

@@ -11,12 +11,13 @@
 import { assert } from "../base/assert.ts";
 import { compareBytes, fromByteString, toByteString } from "../base/bytes.ts";
 import { WorldError } from "../base/error.ts";
-import { type Backend, BackendFull } from "../ports/backend.ts";
+import { type Backend, BackendFull, type ReadView } from "../ports/backend.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
 import { Batch, type BatchEntry, DELETED } from "./batch.ts";
 import { CompactCopy } from "./compact-copy.ts";
 import { prepareFolder, syncFolder } from "./data-dir.ts";
 import { LmdbFile, type LmdbFileOptions, type Row } from "./lmdb-file.ts";
+import { LmdbView } from "./lmdb-view.ts";
 import { RecordArena } from "./record-arena.ts";
 
 export interface LmdbBackendOptions {
@@ -51,6 +52,7 @@ export class LmdbBackend implements Backend {
   #writingDone: Deferred | undefined;
   #failure: WorldError | undefined;
   #scans = 0;
+  readonly #views = new Set<LmdbView>();
   #defragmenting: Promise<void> | undefined;
   #copy: CompactCopy | undefined;
   /** While the copy takes the file's place: no write may begin. */
@@ -144,9 +146,15 @@ export class LmdbBackend implements Backend {
     return this.#file.inUseBytes + this.#open.putBytes + (this.#sealed?.putBytes ?? 0) + (this.#writing?.putBytes ?? 0);
   }
 
-  /** None is ever held: see lmdb-file.ts. */
+  openReadView(): ReadView {
+    assert(!this.#closed, "a closed store is not read");
+    const view = new LmdbView(this.#file, () => this.#views.delete(view));
+    this.#views.add(view);
+    return view;
+  }
+
   openReadViews(): number {
-    return 0;
+    return this.#views.size;
   }
 
   /**
@@ -167,6 +175,7 @@ export class LmdbBackend implements Backend {
     this.#closed = true;
     await this.#defragmenting?.catch(() => undefined);
     await this.#writesEnded();
+    for (const view of this.#views) view.close();
     await this.#file.close();
   }
 

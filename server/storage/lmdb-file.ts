@@ -11,7 +11,7 @@
  */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Database, open, type RootDatabase } from "lmdb";
+import { type Database, open, type RootDatabase, type Transaction } from "lmdb";
 import { compareBytes, concatBytes, EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { WorldError } from "../base/error.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
@@ -32,6 +32,11 @@ const OWN_SEED = bucketSeed(OWN_BUCKET);
 const META_PAGES = 2;
 
 type Tree = Database<Uint8Array, Uint8Array>;
+
+/** What lmdb-js takes and its types do not say. */
+interface ReadsAsOf {
+  getBinaryFast(key: Uint8Array, options: { readonly transaction: Transaction } | undefined): Buffer | undefined;
+}
 
 interface OpenBucket {
   readonly tree: Tree;
@@ -85,6 +90,8 @@ export class LmdbFile {
   readonly #buckets: ReadonlyMap<Bucket, OpenBucket>;
   #sizeBytes = 0;
   #inUseBytes = 0;
+  #views = 0;
+  #closing: (() => void) | undefined;
 
   private constructor(
     path: string,
@@ -150,19 +157,20 @@ export class LmdbFile {
     return (this.#open(bucket).tree.getStats() as TreeStats).entryCount;
   }
 
-  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+  /** `at`: as of that transaction; absent: as of the last commit. */
+  get(bucket: Bucket, key: Uint8Array, at?: Transaction): Uint8Array | undefined {
     if (isLongKey(key)) {
-      const stored = this.#read(bucket, storedLongKey(key));
+      const stored = this.#read(bucket, storedLongKey(key), at);
       return stored === undefined ? undefined : readLongValue(stored).value;
     }
-    return this.#read(bucket, key);
+    return this.#read(bucket, key, at);
   }
 
-  #read(bucket: Bucket, storedKey: Uint8Array): Uint8Array | undefined {
+  #read(bucket: Bucket, storedKey: Uint8Array, at: Transaction | undefined): Uint8Array | undefined {
     const { tree, seed } = this.#open(bucket);
     let record: Uint8Array | undefined;
     try {
-      record = tree.getBinaryFast(storedKey);
+      record = (tree as ReadsAsOf).getBinaryFast(storedKey, at === undefined ? undefined : { transaction: at });
     } catch (error) {
       throw corrupt(bucket, storedKey, String(error));
     }
@@ -172,9 +180,9 @@ export class LmdbFile {
   }
 
   /** The rows with `from <= key < to` in order. Must be walked or returned from within one turn. */
-  *scan(bucket: Bucket, from: Uint8Array, to: Uint8Array | undefined): Generator<Row, void> {
+  *scan(bucket: Bucket, from: Uint8Array, to: Uint8Array | undefined, at?: Transaction): Generator<Row, void> {
     let group: Row[] = [];
-    for (const { key: storedKey, value: stored } of this.#storedRows(bucket, from, to)) {
+    for (const { key: storedKey, value: stored } of this.#storedRows(bucket, from, to, at)) {
       const long = isStoredLongKey(storedKey) ? readLongValue(stored) : undefined;
       const head = group[0];
       if (head !== undefined && (long === undefined || !sameGroup(head.key, long.key))) {
@@ -187,16 +195,46 @@ export class LmdbFile {
     yield* sortedGroup(group, from, to);
   }
 
-  *#storedRows(bucket: Bucket, from: Uint8Array, to: Uint8Array | undefined): Generator<Row, void> {
+  *#storedRows(bucket: Bucket, from: Uint8Array, to: Uint8Array | undefined, at?: Transaction): Generator<Row, void> {
     const { tree, seed } = this.#open(bucket);
     const start = isLongKey(from) ? storedLongStart(from) : from;
     const end = to === undefined || !isLongKey(to) ? to : concatBytes([storedLongStart(to), ABOVE_EVERY_DIGEST]);
     // Never without a start: lmdb-js would begin with its own idea of a first key.
-    const rows = tree.getRange({ start: start.length > 0 ? start : ZERO, ...(end !== undefined && { end }) });
+    const rows = tree.getRange({
+      start: start.length > 0 ? start : ZERO,
+      ...(end !== undefined && { end }),
+      ...(at !== undefined && { transaction: at }),
+    });
     for (const { key, value } of guarded(bucket, rows)) {
       checkRecord(bucket, seed, key, value);
       yield { key, value: copyFrom(value, CHECKSUM_BYTES) };
     }
+  }
+
+  /** Keys from `from` on and the length of their values, which are not looked at. Of a bucket without long keys. */
+  *sizes(bucket: Bucket, from: Uint8Array, at: Transaction): Generator<{ key: Uint8Array; valueBytes: number }, void> {
+    const rows = this.#open(bucket).tree.getRange({ start: from.length > 0 ? from : ZERO, transaction: at });
+    for (const { key, value } of guarded(bucket, rows)) yield { key, valueBytes: value.length - CHECKSUM_BYTES };
+  }
+
+  /**
+   * Holds what the last commit has left: to be read with `at`, and let go with `release`. While it is held LMDB does not
+   * use its pages again, and `close` waits for it without holding up its caller.
+   */
+  hold(): Transaction {
+    this.#views++;
+    return this.#root.useReadTransaction();
+  }
+
+  release(held: Transaction): void {
+    held.done();
+    this.#views--;
+    if (this.#views === 0) this.#closing?.();
+  }
+
+  /** Views that are held. */
+  get views(): number {
+    return this.#views;
   }
 
   /** Writes up to `count` operations of the batch, from the `skip`th on, as one durable transaction. */
@@ -271,8 +309,10 @@ export class LmdbFile {
     this.#sizeBytes = (stats.lastPageNumber + 1) * stats.pageSize;
   }
 
-  close(): Promise<void> {
-    return this.#root.close();
+  /** With views held, closes when the last one is released, and answers at once. */
+  async close(): Promise<void> {
+    if (this.#views === 0) return this.#root.close();
+    this.#closing = () => void this.#root.close();
   }
 
   #open(bucket: Bucket): OpenBucket {

@@ -58,6 +58,66 @@ export function backendContract(name: string, newPlace: () => BackendPlace): voi
     await backend.close();
   });
 
+  promise(
+    "a read view shows the last commit for as long as it is open, whatever is written and given back",
+    async (place) => {
+      const backend = place.open();
+      for (let number = 1000; number < 2000; number++) backend.put("key", utf8Bytes(`k${number}`), utf8Bytes("old"));
+      const long = new Uint8Array(3000).fill(65);
+      backend.put("authUsers", long, utf8Bytes("long"));
+      backend.put("authUsers", utf8Bytes("B"), utf8Bytes("short"));
+      await backend.commit();
+      backend.put("key", utf8Bytes("k1000"), utf8Bytes("not committed"));
+      const view = backend.openReadView();
+      assert.equal(backend.openReadViews(), 1);
+      for (let number = 1000; number < 2000; number++) backend.put("key", utf8Bytes(`k${number}`), utf8Bytes("newer"));
+      backend.delete("key", utf8Bytes("k1500"));
+      await backend.commit();
+      await backend.defragment();
+      backend.put("key", utf8Bytes("k3000"), utf8Bytes("more"));
+      await backend.commit();
+      const values = new Set<string>();
+      let rowsSeen = 0;
+      let last: Uint8Array | undefined;
+      for (let more = true; more; ) {
+        more = false;
+        let slice = 0;
+        view.scanAbove("key", last, (key, value) => {
+          values.add(utf8Text(value));
+          last = key;
+          rowsSeen++;
+          more = true;
+          return ++slice < 77;
+        });
+        await new Promise((resolve) => setTimeout(resolve)); // views outlive a turn of the loop
+      }
+      assert.deepEqual([rowsSeen, [...values]], [1000, ["old"]]);
+      assert.equal(text(view.get("key", utf8Bytes("k1500"))), "old");
+      assert.equal(text(view.get("authUsers", long)), "long");
+      const sizes: number[] = [];
+      view.scanSizesAbove("authUsers", undefined, (key, valueBytes) => void sizes.push(key.length, valueBytes));
+      assert.deepEqual(sizes, [3000, 4, 1, 5]);
+      view.scanSizesAbove("key", utf8Bytes("k1998"), (_key, valueBytes) => void sizes.push(valueBytes));
+      assert.deepEqual(sizes.slice(4), [3]);
+      assert.equal(text(backend.get("key", utf8Bytes("k1000"))), "newer");
+      view.close();
+      view.close();
+      assert.equal(backend.openReadViews(), 0);
+      assert.throws(() => view.get("key", utf8Bytes("k1000")), /a closed view is not read/);
+      await backend.close();
+    },
+  );
+
+  promise("a store that is closed closes its read views", async (place) => {
+    const backend = place.open();
+    backend.put("key", utf8Bytes("a"), utf8Bytes("1"));
+    await backend.commit();
+    const view = backend.openReadView();
+    assert.equal(text(view.get("key", utf8Bytes("a"))), "1");
+    await backend.close();
+    assert.throws(() => view.get("key", utf8Bytes("a")), /a closed view is not read/);
+  });
+
   promise("deleting what is not there does nothing", async (place) => {
     const backend = place.open();
     backend.delete("key", utf8Bytes("a"));

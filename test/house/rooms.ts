@@ -36,7 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   http2: { imports: ["base"], world: "open" },
   rpc: { imports: ["base", "proto", "services", "metrics", "http2"], world: "open" },
   gateway: { imports: ["base", "proto", "services", "metrics"], world: "open" },
-  bolt: { imports: ["base"], world: "open" },
+  bolt: { imports: ["base"], world: "pure" },
   client: { imports: ["base", "proto"], world: "open" },
   transport: { imports: ["base", "proto", "ports", "metrics"], world: "open" },
   storage: { imports: ["base", "ports", "metrics"], world: "open" },

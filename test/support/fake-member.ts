@@ -213,6 +213,27 @@ export class FakeMember implements MemberApi {
   }
 
   async defragment(): Promise<void> {}
+
+  /** Pieces of the next snapshot, and how many of them were let go. */
+  readonly pieces: Uint8Array[] = [];
+  closedSnapshots = 0;
+
+  async snapshot() {
+    await this.instead.get("snapshot")?.();
+    const pieces = [...this.pieces];
+    let slices = 2;
+    return {
+      version: "3.7.0",
+      sizeBytes: pieces.reduce((sum, { length }) => sum + length, 0),
+      measure: () => --slices < 0,
+      next: () => pieces.shift(),
+      close: () => {
+        this.closedSnapshots++;
+      },
+    };
+  }
+
+  async nextTurn(): Promise<void> {}
 }
 
 function byKey([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {

@@ -6,7 +6,7 @@ import { assert } from "../../../server/base/assert.ts";
 import { type ByteString, fromByteString, printableBytes, toByteString } from "../../../server/base/bytes.ts";
 import { WorldError } from "../../../server/base/error.ts";
 import { SortedMap } from "../../../server/base/sorted-map.ts";
-import { type Backend, BackendFull, CorruptRecord } from "../../../server/ports/backend.ts";
+import { type Backend, BackendFull, CorruptRecord, type ReadView } from "../../../server/ports/backend.ts";
 import { BUCKETS, type Bucket } from "../../../server/ports/buckets.ts";
 
 export interface MemoryBackendOptions {
@@ -45,6 +45,7 @@ export class MemoryBackend implements Backend {
   #nextFailure: unknown;
   readonly #damaged = new Set<string>();
   #scans = 0;
+  readonly #views = new Set<ReadView>();
   #closed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
@@ -139,12 +140,52 @@ export class MemoryBackend implements Backend {
     await Promise.resolve();
   }
 
+  /** A copy of all that is durable. */
+  openReadView(): ReadView {
+    const buckets = new Map(BUCKETS.map((bucket) => [bucket, this.#durable(bucket)]));
+    const rows = (bucket: Bucket, after: Uint8Array | undefined) => {
+      assert(buckets.size > 0, "a closed view is not read");
+      const from = after === undefined ? "" : `${toByteString(after)}\0`;
+      return [...(buckets.get(bucket) ?? [])].filter(([name]) => name >= from).sort(([a], [b]) => (a < b ? -1 : 1));
+    };
+    const view: ReadView = {
+      get: (bucket, key) => {
+        assert(buckets.size > 0, "a closed view is not read");
+        return buckets.get(bucket)?.get(toByteString(key));
+      },
+      scanAbove: (bucket, after, visit) => {
+        for (const [name, value] of rows(bucket, after)) if (visit(fromByteString(name), value) === false) return;
+      },
+      scanSizesAbove: (bucket, after, visit) => {
+        for (const [name, { length }] of rows(bucket, after)) if (visit(fromByteString(name), length) === false) return;
+      },
+      close: () => {
+        buckets.clear();
+        this.#views.delete(view);
+      },
+    };
+    this.#views.add(view);
+    return view;
+  }
+
+  #durable(bucket: Bucket): Map<ByteString, Uint8Array> {
+    const rows = new Map(this.#bucket(bucket).entries());
+    const undos = [...this.#commits.flatMap(({ undo }) => undo), ...this.#undo].reverse();
+    for (const undo of undos) {
+      if (undo.bucket !== bucket) continue;
+      if (undo.before === undefined) rows.delete(undo.name);
+      else rows.set(undo.name, undo.before);
+    }
+    return rows;
+  }
+
   openReadViews(): number {
-    return 0;
+    return this.#views.size;
   }
 
   async close(): Promise<void> {
     while (this.#commits.length > 0) await Promise.resolve();
+    for (const view of this.#views) view.close();
     this.#closed = true;
   }
 
