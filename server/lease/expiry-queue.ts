@@ -4,34 +4,36 @@
  * Keep-alives move alarms into the future far more often than alarms ring, so a later time is only noted (no heap
  * work) and the entry is put back when it surfaces early:
  *
- *      heap, by queuedMs                      alarms, by id
- *      [ 10 s  lease 7 ] --- current ------>  7: { queuedMs 10 s, wantedMs 42 s }   renewed since: put back at 42 s
- *      [ 12 s  lease 9 ] --- stale            9: (none)                             revoked: skipped
+ *      heap, by queuedMs             an alarm
+ *      [ 10 s  lease 7 ] ------->  { queuedMs 10 s, wantedMs 42 s, at 0 }    renewed since: put back at 42 s
  *
- * Stale entries are at most as many as current ones (+64): then the heap is built anew. Memory follows the number of
- * alarms, however many leases come and go.
+ * Each alarm knows its place in the heap, so one that is deleted leaves at once. Why not leave it there until it
+ * surfaces: the heap would have to be built anew now and then, and that of a million leases holds everything up.
  */
 import { Heap } from "../base/heap.ts";
+import { ShardedMap, shardOfId } from "./sharded-map.ts";
 
 interface Alarm {
   readonly id: bigint;
-  /** Its place in the heap; never later than `wantedMs`. */
-  readonly queuedMs: number;
+  /** What the heap goes by; never later than `wantedMs`. */
+  queuedMs: number;
   wantedMs: number;
+  /** Its place in the heap. */
+  at: number;
 }
 
-const STALE_ALLOWED = 64;
-
 export class ExpiryQueue {
-  #heap = newHeap();
-  readonly #alarms = new Map<bigint, Alarm>();
+  readonly #heap = new Heap<Alarm>(before, (alarm, at) => {
+    alarm.at = at;
+  });
+  readonly #alarms = new ShardedMap<bigint, Alarm>(shardOfId);
 
   /** Ids with an alarm. */
   get size(): number {
     return this.#alarms.size;
   }
 
-  /** Heap entries, stale ones included: for tests of the bound. */
+  /** Heap entries: for tests of the bound. */
   get entries(): number {
     return this.#heap.size;
   }
@@ -43,20 +45,29 @@ export class ExpiryQueue {
   /** Rings for `id` at `atMs`, instead of any time set before. */
   set(id: bigint, atMs: number): void {
     const alarm = this.#alarms.get(id);
-    if (alarm !== undefined && alarm.queuedMs <= atMs) {
-      alarm.wantedMs = atMs;
+    if (alarm === undefined) {
+      const added: Alarm = { id, queuedMs: atMs, wantedMs: atMs, at: 0 };
+      this.#alarms.set(id, added);
+      this.#heap.push(added);
       return;
     }
-    this.#push(id, atMs);
+    alarm.wantedMs = atMs;
+    if (atMs >= alarm.queuedMs) return;
+    alarm.queuedMs = atMs;
+    this.#heap.changed(alarm.at);
   }
 
   /** Does not ring for `id`. */
   delete(id: bigint): void {
-    if (this.#alarms.delete(id)) this.#dropStale();
+    const alarm = this.#alarms.get(id);
+    if (alarm === undefined) return;
+    this.#alarms.delete(id);
+    this.#heap.remove(alarm.at);
   }
 
+  /** At once, however many there are. */
   clear(): void {
-    this.#heap = newHeap();
+    this.#heap.clear();
     this.#alarms.clear();
   }
 
@@ -65,34 +76,17 @@ export class ExpiryQueue {
     for (;;) {
       const first = this.#heap.peek();
       if (first === undefined || first.queuedMs > nowMs) return undefined;
-      this.#heap.pop();
-      if (this.#alarms.get(first.id) !== first) continue;
-      if (first.wantedMs > first.queuedMs) {
-        this.#push(first.id, first.wantedMs);
-        continue;
+      if (first.wantedMs === first.queuedMs) {
+        this.delete(first.id);
+        return first.id;
       }
-      this.#alarms.delete(first.id);
-      return first.id;
+      first.queuedMs = first.wantedMs;
+      this.#heap.changed(first.at);
     }
-  }
-
-  #push(id: bigint, atMs: number): void {
-    const alarm = { id, queuedMs: atMs, wantedMs: atMs };
-    this.#alarms.set(id, alarm);
-    this.#heap.push(alarm);
-    this.#dropStale();
-  }
-
-  #dropStale(): void {
-    if (this.#heap.size <= 2 * this.#alarms.size + STALE_ALLOWED) return;
-    this.#heap = newHeap();
-    for (const alarm of this.#alarms.values()) this.#heap.push(alarm);
   }
 }
 
 /** Ties by id, so that the order is a function of what is in it. */
-function newHeap(): Heap<Alarm> {
-  return new Heap((left, right) =>
-    left.queuedMs !== right.queuedMs ? left.queuedMs < right.queuedMs : left.id < right.id,
-  );
+function before(left: Alarm, right: Alarm): boolean {
+  return left.queuedMs !== right.queuedMs ? left.queuedMs < right.queuedMs : left.id < right.id;
 }

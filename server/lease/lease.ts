@@ -26,8 +26,17 @@ export interface Lease {
   readonly keys: ReadonlySet<ByteString>;
 }
 
+/** The moment from which the time of some leases runs; undefined until somebody who grants brings the time. */
+export interface Origin {
+  startMs: number | undefined;
+}
+
 /** The same, changeable: the lessor's alone. */
 export interface LeaseRecord extends Lease {
+  /** Where its time begins while `expiryMs` is not known yet; undefined: it is, or no time runs for it. */
+  origin: Origin | undefined;
+  /** The leadership that `origin` and `expiryMs` are of: those of an earlier one mean nothing. */
+  leadership: number;
   remainingTtlSeconds: number;
   expiryMs: number;
   keys: ReadonlySet<ByteString> | Set<ByteString>;
@@ -38,7 +47,7 @@ export const NO_KEYS: ReadonlySet<ByteString> = new Set<ByteString>();
 
 /** A lease whose time does not run yet. */
 export function newLease(id: bigint, ttlSeconds: number, remainingTtlSeconds: number): LeaseRecord {
-  return { id, ttlSeconds, remainingTtlSeconds, expiryMs: NEVER, keys: NO_KEYS };
+  return { id, ttlSeconds, remainingTtlSeconds, expiryMs: NEVER, keys: NO_KEYS, origin: undefined, leadership: 0 };
 }
 
 /** What a new leader gives a lease: the checkpointed rest, or the whole ttl when there is none. */

@@ -211,6 +211,24 @@ test("leases come by expiry, those granted since the last tick among them; on a 
   );
 });
 
+test("leases are listed in slices while some come and go", () => {
+  const leases = primary();
+  for (let id = 1n; id <= 10_000n; id++) leases.grant(id, 10 + Number((id * 7n) % 1_000n));
+  leases.due(0, 1);
+  const steps = leases.leasesInSlices();
+  let slices = 0;
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) {
+    slices++;
+    if (slices <= 10) leases.revoke(BigInt(slices));
+    leases.grant(BigInt(20_000 + slices), 5);
+  }
+  assert.ok(slices >= 5, `${slices} slices`);
+  const ids = step.value.map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  for (let id = 11n + BigInt(slices); id <= 10_000n; id += 97n) assert.ok(ids.includes(id));
+});
+
 test("listing leases does not start their time", () => {
   const leases = primary();
   leases.due(1_000, 10);
@@ -283,6 +301,7 @@ test("promote spreads out what would end together: no second gets more than 750 
   for (let id = 1n; id <= 5_000n; id++) leases.grant(id, 60);
   for (let id = 5_001n; id <= 5_400n; id++) leases.grant(id, 62);
   leases.promote(500, 0);
+  while (leases.armSome(100));
   const perSecond = new Map<number, number>();
   for (const lease of leases.leases()) {
     assert.ok(lease.expiryMs >= 500 + lease.ttlSeconds * 1000, "never earlier");
@@ -295,6 +314,35 @@ test("promote spreads out what would end together: no second gets more than 750 
   assert.ok(leases.leases().every((lease) => lease.ttlSeconds === 60 || lease.expiryMs === 62_500));
 });
 
+test("a promotion does at once only what does not grow with the leases, and a lease asked for comes before its turn", () => {
+  const leases = lessor();
+  for (let id = 1n; id <= 10_000n; id++) leases.grant(id, 60 + Number(id % 100n));
+  leases.promote(0, 0);
+  let slices = 0;
+  assert.equal(leases.remainingSeconds(9_999n, 0), 159, "before its turn");
+  assert.equal(leases.renew(9_998n, 1_000), 158);
+  assert.deepEqual(leases.due(60_000, 10), [], "one whose turn has not come is not offered");
+  while (leases.armSome(1_000)) slices++;
+  assert.ok(slices >= 15, `${slices} slices`); // every lease is met twice: counted, then placed
+  assert.equal(leases.remainingSeconds(9_998n, 1_000), 158, "its turn does not take back what a renewal gave");
+  assert.equal(leases.due(60_000, 10_000).length, 100);
+  leases.demote();
+  assert.equal(leases.lookup(1n)?.expiryMs, Number.POSITIVE_INFINITY);
+  assert.deepEqual(leases.due(1e9, 10), []);
+});
+
+test("what is granted faster than armed is armed in slices, counted from the moment the time was seen", () => {
+  const leases = primary();
+  for (let id = 1n; id <= 5_000n; id++) leases.grant(id, 10);
+  leases.due(1_000, 1);
+  for (let id = 5_001n; id <= 6_000n; id++) leases.grant(id, 10);
+  assert.equal(leases.armSome(10_000), false, "the last thousand wait for the time");
+  leases.due(2_000, 1);
+  while (leases.armSome(100));
+  assert.equal(leases.due(11_000, 10_000).length, 5_000);
+  assert.equal(leases.due(12_000, 10_000).length, 1_000);
+});
+
 test("promote does not move leases that are fewer than a second's revokes, or already apart", () => {
   const few = lessor();
   for (let id = 1n; id <= 999n; id++) few.grant(id, 60);
@@ -303,6 +351,7 @@ test("promote does not move leases that are fewer than a second's revokes, or al
   const apart = lessor();
   for (let id = 1n; id <= 3_000n; id++) apart.grant(id, 60 + Number(id % 10n));
   apart.promote(0, 0);
+  while (apart.armSome(100));
   assert.ok(apart.leases().every((lease) => lease.expiryMs === lease.ttlSeconds * 1000));
 });
 
@@ -350,6 +399,7 @@ test("checkpoints go at most a thousand a request, and expired or revoked leases
   leases.grant(5_001n, 1_000);
   leases.due(0, 1);
   leases.revoke(5_001n);
+  while (leases.armSome(1_000));
   const sizes = [1, 2, 3, 4].map(() => leases.dueCheckpoints(400_000, CHECKPOINTS_PER_REQUEST).length);
   assert.deepEqual(sizes, [1_000, 1_000, 500, 0]);
 });

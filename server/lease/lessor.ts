@@ -12,11 +12,15 @@
  *                        demote()    due(): expired -> proposed as revokes by the leader -> revoke() by apply
  *                       <---------
  *
+ * A million leases are one promotion or one burst of grants: their expiries are worked out in slices (`armSome`), and for
+ * one that is asked for before its turn, then. Where its time begins is fixed at once in either case.
+ *
  * The lessor deletes no keys and knows no store: `revoke` names the keys, apply deletes them in the same write.
  */
 import { assert } from "../base/assert.ts";
 import type { ByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
+import { sortInSlices } from "../base/sliced-sort.ts";
 import { CHECKPOINT_INTERVAL_SECONDS, type Checkpoint, CheckpointSchedule } from "./checkpoint.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import {
@@ -28,12 +32,24 @@ import {
   NO_KEYS,
   NO_LEASE,
   newLease,
+  type Origin,
   remainingMs,
   secondsToStartWith,
 } from "./lease.ts";
+import { ShardedMap, shardOfId, shardOfKey } from "./sharded-map.ts";
+import { Spread } from "./spread.ts";
 
 /** Expired leases proposed as revokes in one second at most: etcd's. */
 export const REVOKES_PER_SECOND = 1000;
+
+/** Three quarters of it: the rest of the rate is left for leases that end in that second by themselves. */
+const SPREAD_PER_SECOND = (3 * REVOKES_PER_SECOND) / 4;
+
+/** Leases whose expiry is worked out in the calls that bring the time, beside `armSome`. */
+const ARMED_BY_THE_WAY = 1000;
+
+/** Leases looked at between two stops of a listing. */
+const LISTED_AT_ONCE = 2000;
 
 /** How often the leader looks for expired leases: etcd's. Half of a second's revokes may go each time. */
 export const EXPIRY_SCAN_MS = 500;
@@ -62,12 +78,20 @@ export interface LessorStats {
 export class Lessor {
   readonly #minTtlSeconds: number;
   readonly #retryMs: number;
-  readonly #leases = new Map<bigint, LeaseRecord>();
-  readonly #leaseOfKey = new Map<ByteString, LeaseRecord>();
+  readonly #leases = new ShardedMap<bigint, LeaseRecord>(shardOfId);
+  readonly #leaseOfKey = new ShardedMap<ByteString, LeaseRecord>(shardOfKey);
   readonly #expiries = new ExpiryQueue();
   readonly #checkpoints: CheckpointSchedule;
-  /** Granted while primary, waiting for a call that brings the time. */
+  /** Counts promotions. */
+  #leadership = 0;
+  /** Of the leases that were there at the promotion. */
+  #promoted: Origin = { startMs: undefined };
+  /** Of those granted since the time was last seen. */
+  #granting: Origin = { startMs: undefined };
+  /** What is left to do for the promotion, and leases granted that wait for their expiry, oldest first. */
+  #promotion: Iterator<void> | undefined;
   #unarmed: LeaseRecord[] = [];
+  #firstUnarmed = 0;
   #primary = false;
   #lastNowMs = 0;
   #granted = 0;
@@ -103,7 +127,11 @@ export class Lessor {
     const lease = newLease(id, this.#effectiveTtl(ttlSeconds), 0);
     this.#leases.set(id, lease);
     this.#granted++;
-    if (this.#primary) this.#unarmed.push(lease);
+    if (this.#primary) {
+      lease.leadership = this.#leadership;
+      lease.origin = this.#granting;
+      this.#unarmed.push(lease);
+    }
     return { ttlSeconds: lease.ttlSeconds };
   }
 
@@ -163,7 +191,9 @@ export class Lessor {
   // --- questions ---
 
   lookup(id: bigint): Lease | undefined {
-    return this.#leases.get(id);
+    const lease = this.#leases.get(id);
+    if (lease !== undefined) this.#bringUpToDate(lease);
+    return lease;
   }
 
   /** The lease `key` hangs on; 0 when none. */
@@ -179,11 +209,29 @@ export class Lessor {
 
   /** All leases, by expiry, then by id (where time does not run: by id). */
   leases(): Lease[] {
-    // What was granted since the last call with the time has no expiry yet; it gets its place, not a shorter life.
-    const unarmed = new Set<Lease>(this.#unarmed);
-    const expiryMs = (lease: Lease) =>
-      unarmed.has(lease) ? this.#lastNowMs + lease.ttlSeconds * 1000 : lease.expiryMs;
-    return [...this.#leases.values()].sort((left, right) => byExpiry(left, expiryMs(left), right, expiryMs(right)));
+    const steps = this.leasesInSlices();
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same in slices of a millisecond or so; leases that come or go meanwhile may be in it or not. */
+  *leasesInSlices(): Generator<void, Lease[], void> {
+    const listed: { readonly lease: Lease; readonly expiryMs: number }[] = [];
+    for (const lease of this.#leases.values()) {
+      listed.push({ lease, expiryMs: this.#expectedMs(lease) });
+      if (listed.length % LISTED_AT_ONCE === 0) yield;
+    }
+    const sorted = yield* sortInSlices(listed, (left, right) =>
+      byExpiry(left.lease, left.expiryMs, right.lease, right.expiryMs),
+    );
+    const leases: Lease[] = [];
+    for (const { lease } of sorted) {
+      leases.push(lease);
+      if (leases.length % (8 * LISTED_AT_ONCE) === 0) yield;
+    }
+    return leases;
   }
 
   stats(): LessorStats {
@@ -201,31 +249,45 @@ export class Lessor {
   /**
    * This member leads now: every lease gets its checkpointed rest, or its whole ttl, and `extendMs` (one election
    * timeout) on top, for nobody could renew while there was no leader. Where more leases end in one second than the
-   * leader would revoke, the later ones are moved on.
+   * leader would revoke, the later ones are moved on. `armSome` is called until nothing is left to do.
    */
   promote(nowMs: number, extendMs: number): void {
+    this.#forgetTimes();
     this.#primary = true;
     this.#seeTime(nowMs);
-    this.#unarmed = [];
-    this.#expiries.clear();
-    this.#checkpoints.clear();
-    for (const lease of this.#leases.values()) {
-      const seconds = secondsToStartWith(lease);
-      lease.expiryMs = nowMs + extendMs + seconds * 1000;
-      this.#checkpoints.start(lease.id, seconds, nowMs);
-    }
-    // Fewer than a second's revokes cannot pile up.
-    if (this.#leases.size >= REVOKES_PER_SECOND) spreadOut(this.#leases.values());
-    for (const lease of this.#leases.values()) this.#expiries.set(lease.id, lease.expiryMs);
+    this.#promoted = { startMs: nowMs + extendMs };
+    this.#promotion = this.#armPromoted();
+    this.armSome(ARMED_BY_THE_WAY);
   }
 
   /** Another member leads, or none: no lease runs out here. */
   demote(): void {
+    this.#forgetTimes();
     this.#primary = false;
-    this.#unarmed = [];
-    this.#expiries.clear();
-    this.#checkpoints.clear();
-    for (const lease of this.#leases.values()) lease.expiryMs = NEVER;
+  }
+
+  /**
+   * Works out the expiries of up to `count` leases, of which only the beginning is fixed. True: there is more to do now. A
+   * lease whose turn has not come is not offered by `due`.
+   */
+  armSome(count: number): boolean {
+    let left = count;
+    for (; left > 0 && this.#promotion !== undefined; left--) {
+      if (this.#promotion.next().done === true) this.#promotion = undefined;
+    }
+    while (left > 0 && this.#firstUnarmed < this.#unarmed.length) {
+      const lease = this.#unarmed[this.#firstUnarmed] as LeaseRecord;
+      if (lease.origin === this.#granting) break; // the time has not been seen since
+      this.#firstUnarmed++;
+      if (this.#leases.get(lease.id) === lease) this.#bringUpToDate(lease);
+      left--;
+    }
+    if (this.#firstUnarmed === this.#unarmed.length) {
+      this.#unarmed = [];
+      this.#firstUnarmed = 0;
+    }
+    const next = this.#unarmed[this.#firstUnarmed];
+    return this.#promotion !== undefined || (next !== undefined && next.origin !== this.#granting);
   }
 
   /**
@@ -242,8 +304,9 @@ export class Lessor {
    */
   renew(id: bigint, nowMs: number): number {
     if (!this.#primary) throw new EtcdError("NotPrimaryLessor");
-    this.#arm(nowMs);
+    this.#seeTime(nowMs);
     const lease = this.#existing(id);
+    this.#bringUpToDate(lease);
     if (remainingMs(lease, nowMs) <= 0) return 0;
     lease.expiryMs = nowMs + lease.ttlSeconds * 1000;
     this.#expiries.set(id, lease.expiryMs);
@@ -254,8 +317,8 @@ export class Lessor {
 
   /** Whether the lease is known, has run out, and so waits for its revoke. Never true where this is not the primary. */
   isExpired(id: bigint, nowMs: number): boolean {
-    this.#arm(nowMs);
-    const lease = this.#leases.get(id);
+    this.#seeTime(nowMs);
+    const lease = this.lookup(id);
     return lease !== undefined && remainingMs(lease, nowMs) <= 0;
   }
 
@@ -264,8 +327,9 @@ export class Lessor {
    * for its revoke. Throws LeaseNotFound; NotPrimaryLessor where time does not run.
    */
   remainingSeconds(id: bigint, nowMs: number): number {
-    this.#arm(nowMs);
+    this.#seeTime(nowMs);
     const lease = this.#existing(id);
+    this.#bringUpToDate(lease);
     if (!this.#primary) throw new EtcdError("NotPrimaryLessor");
     return Math.trunc(remainingMs(lease, nowMs) / 1000) + 0; // + 0: no negative zero
   }
@@ -275,7 +339,8 @@ export class Lessor {
    * since is offered again after the retry interval. Empty where this is not the primary.
    */
   due(nowMs: number, limit: number): bigint[] {
-    this.#arm(nowMs);
+    this.#seeTime(nowMs);
+    this.armSome(ARMED_BY_THE_WAY);
     const due: bigint[] = [];
     while (due.length < limit) {
       const id = this.#expiries.next(nowMs);
@@ -288,26 +353,69 @@ export class Lessor {
 
   /** At most `limit` checkpoints to be proposed in one request (see `CHECKPOINTS_PER_REQUEST`). */
   dueCheckpoints(nowMs: number, limit: number): Checkpoint[] {
-    this.#arm(nowMs);
-    return this.#checkpoints.due(nowMs, limit, (id) => this.#leases.get(id));
+    this.#seeTime(nowMs);
+    this.armSome(ARMED_BY_THE_WAY);
+    return this.#checkpoints.due(nowMs, limit, (id) => this.lookup(id));
   }
 
-  /** Starts the time of what was granted since the last call. */
-  #arm(nowMs: number): void {
-    this.#seeTime(nowMs);
-    if (this.#unarmed.length === 0) return;
-    const unarmed = this.#unarmed;
+  /** What was granted since the last call starts here. */
+  #seeTime(nowMs: number): void {
+    if (nowMs > this.#lastNowMs) this.#lastNowMs = nowMs;
+    if (this.#unarmed.at(-1)?.origin !== this.#granting) return;
+    this.#granting.startMs = this.#lastNowMs;
+    this.#granting = { startMs: undefined };
+  }
+
+  /** At once, however many leases there are: what an earlier leadership knew of them means nothing from here on. */
+  #forgetTimes(): void {
+    this.#leadership++;
+    this.#promotion = undefined;
     this.#unarmed = [];
-    for (const lease of unarmed) {
-      if (this.#leases.get(lease.id) !== lease) continue; // revoked already
-      lease.expiryMs = this.#lastNowMs + lease.ttlSeconds * 1000;
-      this.#expiries.set(lease.id, lease.expiryMs);
-      this.#checkpoints.start(lease.id, lease.ttlSeconds, this.#lastNowMs);
+    this.#firstUnarmed = 0;
+    this.#granting = { startMs: undefined };
+    this.#expiries.clear();
+    this.#checkpoints.clear();
+  }
+
+  /** All leases that were there at the promotion, one a step. */
+  *#armPromoted(): Generator<void, void, void> {
+    // Fewer than a second's revokes cannot pile up.
+    const spread = this.#leases.size < REVOKES_PER_SECOND ? undefined : new Spread(SPREAD_PER_SECOND);
+    if (spread !== undefined) {
+      for (const lease of this.#leases.values()) {
+        if (lease.leadership !== this.#leadership) spread.count(this.#expectedMs(lease));
+        yield;
+      }
+    }
+    for (const lease of this.#leases.values()) {
+      this.#bringUpToDate(lease, spread);
+      yield;
     }
   }
 
-  #seeTime(nowMs: number): void {
-    if (nowMs > this.#lastNowMs) this.#lastNowMs = nowMs;
+  /** Gives the lease its expiry in this leadership, if it has none and its beginning is known. */
+  #bringUpToDate(lease: LeaseRecord, spread?: Spread): void {
+    if (lease.leadership !== this.#leadership) {
+      lease.leadership = this.#leadership;
+      lease.expiryMs = NEVER;
+      lease.origin = this.#primary ? this.#promoted : undefined;
+    }
+    const startMs = lease.origin?.startMs;
+    if (startMs === undefined) return;
+    lease.origin = undefined;
+    const seconds = secondsToStartWith(lease);
+    const expiryMs = startMs + seconds * 1000;
+    lease.expiryMs = spread === undefined ? expiryMs : spread.place(expiryMs);
+    this.#expiries.set(lease.id, lease.expiryMs);
+    this.#checkpoints.start(lease.id, seconds, this.#lastNowMs);
+  }
+
+  /** When the lease runs out as far as can be told now; starts nothing. */
+  #expectedMs(lease: LeaseRecord): number {
+    if (!this.#primary) return NEVER;
+    const origin = lease.leadership === this.#leadership ? lease.origin : this.#promoted;
+    if (origin === undefined) return lease.expiryMs;
+    return (origin.startMs ?? this.#lastNowMs) + secondsToStartWith(lease) * 1000;
   }
 
   #existing(id: bigint): LeaseRecord {
@@ -324,40 +432,4 @@ export class Lessor {
 function sortedKeys(lease: Lease): ByteString[] {
   // Every member deletes them in this order: else the hashes of their stores would differ.
   return [...lease.keys].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
-}
-
-/**
- * Moves leases on until no second holds more than three quarters of what is revoked in one: the rest of the rate is
- * left for leases that end there by themselves. Never earlier than before. By second and not by sorting: a new leader
- * must not hold the loop for a million leases.
- */
-function spreadOut(leases: Iterable<LeaseRecord>): void {
-  const perSecond = (3 * REVOKES_PER_SECOND) / 4;
-  const bySecond = new Map<number, LeaseRecord[]>();
-  for (const lease of leases) {
-    const second = Math.floor(lease.expiryMs / 1000);
-    const together = bySecond.get(second);
-    if (together === undefined) bySecond.set(second, [lease]);
-    else together.push(lease);
-  }
-  const moved: LeaseRecord[] = [];
-  let movedTo = 0;
-  const seconds = [...bySecond.keys()].sort((left, right) => left - right);
-  for (const [at, start] of seconds.entries()) {
-    const next = seconds[at + 1] ?? Number.POSITIVE_INFINITY;
-    const own = bySecond.get(start) as LeaseRecord[];
-    let second = start;
-    let room = perSecond - own.length;
-    for (let index = perSecond; index < own.length; index++) moved.push(own[index] as LeaseRecord);
-    while (movedTo < moved.length) {
-      if (room <= 0) {
-        second++;
-        room = perSecond;
-        if (second >= next) break; // that second has leases of its own: they go first
-      }
-      const lease = moved[movedTo++] as LeaseRecord;
-      lease.expiryMs = Math.max(lease.expiryMs, second * 1000 + Math.floor(((perSecond - room) * 1000) / perSecond));
-      room--;
-    }
-  }
 }

@@ -15,6 +15,8 @@ const SCAN_MS = 500;
 const REVOKES_PER_SCAN = 500;
 const REVOKES_IN_FLIGHT = 16;
 const CHECKPOINTS_PER_SCAN = 1000;
+/** Leases whose expiries are worked out in one turn. */
+const ARMED_PER_TURN = 1000;
 
 export class LeaderDuties {
   readonly #clock: Clock;
@@ -27,6 +29,8 @@ export class LeaderDuties {
   readonly #propose: (request: InternalRequest) => Promise<unknown>;
   #timer: Timer | undefined;
   #leading = false;
+  /** The next turn goes on with it. */
+  #arming = false;
 
   constructor(parts: {
     clock: Clock;
@@ -53,6 +57,7 @@ export class LeaderDuties {
     if (this.#leading) return;
     this.#leading = true;
     this.#lessor.promote(this.#clock.monotonicMs(), extendMs);
+    this.#armLeases();
     this.#arm();
   }
 
@@ -61,6 +66,17 @@ export class LeaderDuties {
     this.#leading = false;
     this.#timer?.cancel();
     this.#lessor.demote();
+  }
+
+  /** A turn's share, and the rest in the next turns: the one after a promotion may be a million leases. */
+  #armLeases(): void {
+    if (this.#arming) return;
+    this.#arming = true;
+    const slice = () => {
+      this.#arming = this.#leading && this.#lessor.armSome(ARMED_PER_TURN);
+      if (this.#arming) this.#clock.soon(slice);
+    };
+    slice();
   }
 
   #arm(): void {
@@ -75,6 +91,7 @@ export class LeaderDuties {
   async #scan(): Promise<void> {
     const now = this.#clock.monotonicMs();
     const due = this.#lessor.due(now, REVOKES_PER_SCAN);
+    this.#armLeases();
     const checkpoints = this.#checkpoints ? this.#lessor.dueCheckpoints(now, CHECKPOINTS_PER_SCAN) : [];
     if (due.length === 0 && checkpoints.length === 0) return;
     try {
