@@ -1,0 +1,156 @@
+/**
+ * A whole state that a member sends us: the MsgSnap behind its length, then the bbolt file, handed on piece by piece and
+ * no faster than it is stored. Only one that came whole reaches raft.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { memberIdText } from "../base/int64.ts";
+import type { Receiver, SnapshotSink } from "../ports/network.ts";
+import { type Message, MessageType } from "../proto/raftpb.ts";
+import { answerJsonError, answerText } from "./handshake.ts";
+import { FrameError, PlainDecoder, textOf } from "./message-codec.ts";
+import type { NetworkSeries } from "./peer-series.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** The MsgSnap alone, without the file behind it: it holds the members, and is small. etcd's bound. */
+export const SNAPSHOT_MESSAGE_MAX_BYTES = 64 * 1024 * 1024;
+/** Snapshots that may come in at a time. A newer one of the same member ends its older one, which it has given up. */
+export const SNAPSHOTS_MAX = 4;
+
+/** A refusal with its status. */
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number, text: string) {
+    super(text);
+    this.status = status;
+  }
+}
+
+interface Arrival {
+  readonly message: Message;
+  readonly sink: SnapshotSink;
+}
+
+export class SnapshotReceiver {
+  readonly #world: Surroundings;
+  readonly #receiver: Receiver;
+  readonly #series: NetworkSeries;
+  /** By sender. */
+  readonly #running = new Map<bigint, IncomingMessage>();
+
+  constructor(world: Surroundings, receiver: Receiver, series: NetworkSeries) {
+    this.#world = world;
+    this.#receiver = receiver;
+    this.#series = series;
+  }
+
+  /** Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const idleMs = this.#world.timing.snapshotIdleMs;
+    request.setTimeout(idleMs, () => request.destroy(new Error(`nothing came for ${idleMs} ms`)));
+    const start = this.#world.clock.monotonicMs();
+    let arrival: Arrival | undefined;
+    try {
+      arrival = await this.#receive(request, (begun) => {
+        arrival = begun;
+      });
+      request.setTimeout(0);
+      await arrival.sink.end();
+    } catch (error) {
+      this.#failed(arrival, error, response);
+      return;
+    } finally {
+      this.#ended(request, arrival);
+    }
+    this.#succeeded(arrival.message, start);
+    this.#receiver.message(arrival.message);
+    response.writeHead(204);
+    response.end();
+  }
+
+  async #receive(request: IncomingMessage, begun: (arrival: Arrival) => void): Promise<Arrival> {
+    const decoder = new PlainDecoder(SNAPSHOT_MESSAGE_MAX_BYTES);
+    let arrival: Arrival | undefined;
+    // The connection is still needed for the answer when this loop is left.
+    for await (const bytes of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      if (arrival === undefined) {
+        decoder.push(bytes);
+        const message = decoder.next();
+        if (message === undefined) continue;
+        arrival = await this.#begin(message, request);
+        begun(arrival);
+        for (const piece of decoder.rest()) await this.#store(arrival, piece);
+      } else await this.#store(arrival, bytes);
+    }
+    if (arrival === undefined) throw new Refused(400, "failed to decode raft message (unexpected EOF)");
+    return arrival;
+  }
+
+  async #begin(message: Message, request: IncomingMessage): Promise<Arrival> {
+    if (message.type !== MessageType.SNAP) throw new Refused(400, "wrong raft message type");
+    const metadata = message.snapshot?.metadata;
+    if (metadata === undefined || metadata.index === 0)
+      throw new Refused(400, "failed to decode raft message (a snapshot says what index it is of)");
+    const problem = this.#problem(message);
+    if (problem !== undefined) throw new Refused(403, problem);
+    this.#running.get(message.from)?.destroy(new Error("the sender began a newer one"));
+    if (this.#running.size >= SNAPSHOTS_MAX && !this.#running.has(message.from))
+      throw new Refused(503, `${SNAPSHOTS_MAX} snapshots are being received; send it again later`);
+    const sink = await this.#receiver.openSnapshot(message);
+    this.#running.set(message.from, request);
+    const from = memberIdText(message.from);
+    this.#series.snapshotReceiveInflight.with(from).inc();
+    this.#world.logger.info("receiving database snapshot", {
+      "local-member-id": memberIdText(this.#world.identity.memberId),
+      "remote-snapshot-sender-id": from,
+      "incoming-snapshot-index": metadata.index,
+    });
+    return { message, sink };
+  }
+
+  #problem({ from, to }: Message): string | undefined {
+    if (this.#receiver.isRemoved(from)) return "cannot process message from removed member";
+    if (to !== this.#world.identity.memberId) return "cannot process message to mismatch member";
+    return undefined;
+  }
+
+  async #store({ message, sink }: Arrival, bytes: Uint8Array): Promise<void> {
+    this.#series.peerReceivedBytes.with(memberIdText(message.from)).inc(bytes.length);
+    await sink.write(bytes);
+  }
+
+  #ended(request: IncomingMessage, arrival: Arrival | undefined): void {
+    if (arrival === undefined) return;
+    const { from } = arrival.message;
+    this.#series.snapshotReceiveInflight.with(memberIdText(from)).dec();
+    if (this.#running.get(from) === request) this.#running.delete(from);
+  }
+
+  #succeeded({ from, snapshot }: Message, start: number): void {
+    const tookMs = this.#world.clock.monotonicMs() - start;
+    this.#series.snapshotReceiveSuccess.with(memberIdText(from)).inc();
+    this.#series.snapshotReceiveSeconds.with(memberIdText(from)).observe(tookMs / 1000);
+    this.#world.logger.info("received and saved database snapshot", {
+      "remote-snapshot-sender-id": memberIdText(from),
+      "incoming-snapshot-index": snapshot?.metadata?.index,
+      "download-took": `${Math.round(tookMs)}ms`,
+    });
+  }
+
+  #failed(arrival: Arrival | undefined, cause: unknown, response: ServerResponse): void {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const from = arrival === undefined ? "UNKNOWN_SNAPSHOT_SENDER" : memberIdText(arrival.message.from);
+    this.#series.snapshotReceiveFailures.with(from).inc();
+    this.#world.logger.warn("failed to save incoming database snapshot", {
+      "remote-snapshot-sender-id": from,
+      error: textOf(error),
+    });
+    arrival?.sink.abort(error);
+    if (response.destroyed) return;
+    response.setHeader("Connection", "close"); // what is left of the file is not read
+    if (error instanceof Refused && error.status === 403) answerJsonError(response, 403, error.message);
+    else if (error instanceof Refused) answerText(response, error.status, error.message);
+    else if (error instanceof FrameError) answerText(response, 400, `failed to decode raft message (${error.message})`);
+    else answerText(response, 500, `failed to save KV snapshot (${textOf(error)})`);
+  }
+}
