@@ -75,6 +75,8 @@ import { WatchPump } from "./watch-pump.ts";
 const BACKLOG_MAX = 5000;
 const HEAP_SHARE_MAX = 0.8;
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
+/** Of the log in memory, for members that are behind: those further back are sent the store itself. */
+const LOG_MEMORY_MAX_BYTES = 64 * 1024 * 1024;
 const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_INFLIGHT = 512;
 /** Snapshots under way: each keeps pages of the store from being used again. */
@@ -195,7 +197,7 @@ export class Member {
       snapshotIndex: log.snapshotIndex,
       count: options.snapshotCount,
       catchupEntries: options.snapshotCatchupEntries,
-      logBytes: options.transitBytes,
+      logBytes: Math.min(options.transitBytes, LOG_MEMORY_MAX_BYTES),
     });
     this.#spare = new SpareKeeper({ wal: this.#wal, clock, logger });
     this.#barrier = new ReadBarrier({

@@ -19,8 +19,6 @@ export class Keyspace {
   currentRevision = 1;
   /** What is older is gone, or about to go; -1 when nothing ever was compacted. Never above `currentRevision`. */
   compactRevision = -1;
-  /** Keys that exist now. */
-  liveKeys = 0;
   /** Scheduled, the oldest first, which is the one at work. */
   readonly compactions: Compaction[] = [];
   /** Rises when everything above is read anew. */
@@ -42,7 +40,6 @@ export class Keyspace {
     this.compactionHashes.clear();
     this.currentRevision = 1;
     this.compactRevision = -1;
-    this.liveKeys = 0;
     this.compactions.length = 0;
     this.generation++;
     this.leases = new Map();

@@ -40,7 +40,7 @@ export function readRange(
   const revision = options.revision <= 0 ? current : options.revision;
   if (revision > current) throw new EtcdError("FutureRevision");
   if (revision < space.compactRevision) throw new EtcdError("Compacted");
-  const found = new Collector(space, revision, options);
+  const found = new Collector(space, current, revision, options);
   if (rangeEnd.length === 0) {
     const name = toByteString(key);
     const entry = space.index.get(name);
@@ -60,12 +60,15 @@ class Collector {
   readonly #limit: number;
   readonly #keysOnly: boolean;
   readonly #isPage: boolean;
+  /** The index counts what exists now: at this revision no key has to be looked at for the count. */
+  readonly #isNewest: boolean;
   /** The keys of the last two KeyValues: the next page begins after one of them, as its reader asked for one more or not. */
   #lastButOne: ByteString = "";
   #last: ByteString = "";
 
-  constructor(space: Keyspace, revision: number, { limit, countOnly, keysOnly }: RangeOptions) {
+  constructor(space: Keyspace, current: number, revision: number, { limit, countOnly, keysOnly }: RangeOptions) {
     this.#space = space;
+    this.#isNewest = revision === current;
     this.#revision = revision;
     this.#limit = countOnly ? 0 : limit > 0 ? limit : Number.POSITIVE_INFINITY;
     this.#keysOnly = keysOnly === true;
@@ -75,10 +78,14 @@ class Collector {
 
   collect(range: KeyRange): void {
     const { index, pageCounts } = this.#space;
-    const known = this.#isPage ? pageCounts.find(this.#revision, range) : undefined;
+    const known = this.#isNewest
+      ? index.aliveIn(range)
+      : this.#isPage
+        ? pageCounts.find(this.#revision, range)
+        : undefined;
     if (known === undefined) index.scan(range, (name, entry) => this.visit(name, entry));
     else {
-      index.scan(range, (name, entry) => this.visit(name, entry) && this.count < this.#limit);
+      if (this.#limit > 0) index.scan(range, (name, entry) => this.visit(name, entry) && this.count < this.#limit);
       this.count = known;
     }
     if (!this.#isPage || this.count === this.kvs.length) return;

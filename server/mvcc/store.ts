@@ -65,7 +65,7 @@ export class Store {
 
   /** Keys that exist now. */
   get liveKeys(): number {
-    return this.#space.liveKeys;
+    return this.#space.index.alive;
   }
 
   /** Keys in the index: deleted ones too, until a compaction meets them. */

@@ -1,6 +1,6 @@
 /** All keys that have any version, in the order of their bytes. Reads that need no value are answered from here. */
 import { type ByteString, toByteString } from "../base/bytes.ts";
-import { SortedMap } from "../base/sorted-map.ts";
+import { CountedTree, type TreeBuilder } from "../base/counted-tree.ts";
 import type { KeyIndex } from "./key-index.ts";
 
 /** Keys with `from <= key < to`; `to` undefined: no end. */
@@ -21,7 +21,7 @@ export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
 const KEY_BYTES = 130;
 
 export class TreeIndex {
-  readonly #tree = new SortedMap<ByteString, KeyIndex>();
+  readonly #tree = new CountedTree<KeyIndex>((entry) => entry.isAlive);
   #nameBytes = 0;
 
   /** Keys, deleted ones that compaction has not met yet included. */
@@ -34,14 +34,42 @@ export class TreeIndex {
     return this.#nameBytes + this.#tree.size * KEY_BYTES;
   }
 
+  /** Keys that exist now. */
+  get alive(): number {
+    return this.#tree.counted;
+  }
+
+  /** Keys of the range that exist now, without looking at each. */
+  aliveIn({ from, to }: KeyRange): number {
+    return this.#tree.countedIn(from, to);
+  }
+
   get(name: ByteString): KeyIndex | undefined {
     return this.#tree.get(name);
   }
 
   /** Adds a key that is not there yet. */
   add(name: ByteString, entry: KeyIndex): void {
-    this.#tree.set(name, entry);
+    this.#tree.add(name, entry);
     this.#nameBytes += name.length;
+  }
+
+  /** A key that is there has begun (1) or ceased (-1) to exist. */
+  noteLife(name: ByteString, by: 1 | -1): void {
+    this.#tree.recount(name, by);
+  }
+
+  /** Instead of everything: what comes by `append`, in the order of the keys, until `finish`. */
+  rebuild(): { append(name: ByteString, entry: KeyIndex): void; finish(): void } {
+    this.clear();
+    const builder: TreeBuilder<KeyIndex> = CountedTree.builder(this.#tree);
+    return {
+      append: (name, entry) => {
+        builder.append(name, entry);
+        this.#nameBytes += name.length;
+      },
+      finish: () => builder.finish(),
+    };
   }
 
   remove(name: ByteString): void {

@@ -56,8 +56,10 @@ export class WriteTxn {
     space.records.put(revision.main, revision.sub, kv);
     const entry = known ?? new KeyIndex({ ...revision, created, version });
     if (known === undefined) space.index.add(name, entry);
-    else known.put(revision.main, revision.sub);
-    if (isNew) space.liveKeys++;
+    else {
+      known.put(revision.main, revision.sub);
+      if (isNew) space.index.noteLife(name, 1);
+    }
     space.values.set(entry, kv);
     this.#changes.push(putChange(name, revision, kv, created));
   }
@@ -90,7 +92,7 @@ export class WriteTxn {
     this.#space.records.putTombstone(revision.main, revision.sub, kv);
     entry.tombstone(revision.main, revision.sub);
     this.#space.values.drop(entry);
-    this.#space.liveKeys--;
+    this.#space.index.noteLife(name, -1);
     this.#changes.push(deleteChange(name, revision));
   }
 
