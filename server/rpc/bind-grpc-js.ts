@@ -32,6 +32,7 @@ import {
 } from "@grpc/grpc-js";
 import { type Headers, type Peer, readCallFacts } from "./call-facts.ts";
 import type { Dispatcher } from "./dispatch.ts";
+import { claimsGrpc, escapeMessage, type TurnedAway, turnedAway } from "./door.ts";
 import type { Engine } from "./engine.ts";
 import { remoteAddressText } from "./peer-address.ts";
 import { PingPolicy } from "./ping-policy.ts";
@@ -193,23 +194,29 @@ export class GrpcJsEngine implements Engine {
 
   /** Whether grpc-js is to go on with it. */
   #headersCame(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
-    if (!isGrpc(headers)) {
-      this.#answerHttp(stream, headers);
-      return false;
-    }
+    if (!this.#isCall(stream, headers)) return false;
     this.#opening = { stream, headers: { ...headers } };
     delete headers["grpc-timeout"]; // the dispatcher keeps it
     return true;
   }
 
-  #answerHttp(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    if (this.#options.http === undefined) {
-      refuseContentType(stream, headers["content-type"]);
-      return;
+  /** False: it has been answered, or will be by the HTTP paths. */
+  #isCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    const { http, dispatcher } = this.#options;
+    const contentType = headers["content-type"] ?? "";
+    const secure = stream.session?.encrypted === true;
+    const mayBeHttp = !claimsGrpc(contentType) && (secure || !dispatcher.serves(headers[":path"] ?? ""));
+    if (http !== undefined && mayBeHttp) {
+      const request = new Http2ServerRequest(stream, headers, {}, []);
+      const response = new Http2ServerResponse(stream);
+      http(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+      return false;
     }
-    const request = new Http2ServerRequest(stream, headers, {}, []);
-    const response = new Http2ServerResponse(stream);
-    this.#options.http(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    const method = headers[":method"] ?? "";
+    const timeout = headers["grpc-timeout"] as string | undefined;
+    const answer = turnedAway({ method, contentType, timeout, secure: secure && http !== undefined });
+    if (answer !== undefined) turnAway(stream, answer);
+    return answer === undefined;
   }
 
   // ---- calls
@@ -315,16 +322,6 @@ function messageMetadata(text: string): Metadata {
   return metadata;
 }
 
-function escapeMessage(text: string): string {
-  if (/^[ -$&-~]*$/.test(text)) return text;
-  let escaped = "";
-  for (const byte of Buffer.from(text, "utf8")) {
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x25;
-    escaped += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  return escaped;
-}
-
 /** What grpc-js says, in the words of grpc-go, which etcd's clients may know. */
 function goText(details: string): string {
   const tooLarge = /^Received message larger than max \((\d+) vs (\d+)\)$/.exec(details);
@@ -335,18 +332,9 @@ function goText(details: string): string {
   return details;
 }
 
-function isGrpc(headers: IncomingHttpHeaders): boolean {
-  return headers[":method"] === "POST" && (headers["content-type"] ?? "").startsWith("application/grpc");
-}
-
-function refuseContentType(stream: ServerHttp2Stream, contentType: string | undefined): void {
-  const headers = {
-    ":status": 415,
-    "content-type": "application/grpc",
-    "grpc-status": GrpcCode.INVALID_ARGUMENT,
-    "grpc-message": encodeURI(`invalid gRPC request content-type ${JSON.stringify(contentType ?? "")}`),
-  };
-  stream.respond(headers, { endStream: true });
+function turnAway(stream: ServerHttp2Stream, { status, headers, body }: TurnedAway): void {
+  stream.respond({ ":status": status, ...Object.fromEntries(headers) });
+  stream.end(body);
 }
 
 /** Ends a connection whose peer does not keep to the rules. */

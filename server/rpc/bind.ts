@@ -10,8 +10,9 @@ import type { RequestHead } from "../http2/request-head.ts";
 import type { Stream, StreamOwner } from "../http2/stream.ts";
 import { type CallFacts, type Peer, readCallFacts } from "./call-facts.ts";
 import type { Dispatcher } from "./dispatch.ts";
+import { claimsGrpc, type TurnedAway, turnedAway } from "./door.ts";
 import type { Engine } from "./engine.ts";
-import { GrpcStream, type GrpcStreamOptions, refuseContentType } from "./grpc-stream.ts";
+import { GrpcStream, type GrpcStreamOptions, turnAway } from "./grpc-stream.ts";
 import { type HttpHandler, HttpStream } from "./http-stream.ts";
 import { remoteAddressText } from "./peer-address.ts";
 import { PingPolicy } from "./ping-policy.ts";
@@ -111,7 +112,8 @@ export class OwnEngine implements Engine {
 
 /** What is known of requests whose header block comes again and again. */
 interface KnownHead {
-  readonly isGrpc: boolean;
+  /** Undefined: it goes to the HTTP paths. */
+  readonly door: "call" | TurnedAway | undefined;
   readonly facts: CallFacts;
   readonly stream: GrpcStreamOptions;
 }
@@ -146,7 +148,7 @@ class RpcConnection implements ConnectionOwner {
   request(stream: Stream, head: RequestHead): StreamOwner {
     head.tag ??= this.#know(head);
     const known = head.tag as KnownHead;
-    if (!known.isGrpc) return this.#plain(stream, head);
+    if (known.door !== "call") return this.#noCall(stream, head, known.door);
     const wire = new GrpcStream(stream, known.stream);
     wire.carry(this.#options.dispatcher.begin(head.path, known.facts, wire));
     return wire;
@@ -174,16 +176,26 @@ class RpcConnection implements ConnectionOwner {
     const encoding = headers["grpc-encoding"];
     const { maxReceiveBytes } = this.#options;
     return {
-      isGrpc: head.method === "POST" && contentType.startsWith("application/grpc"),
+      door: this.#door(head, contentType, headers["grpc-timeout"]),
       facts: readCallFacts(headers, this.#peer),
       stream: { maxReceiveBytes, encoding },
     };
   }
 
-  #plain(stream: Stream, head: RequestHead): StreamOwner {
+  #door({ method, path }: RequestHead, contentType: string, timeout: string | undefined): KnownHead["door"] {
+    const { http, dispatcher } = this.#options;
+    const secure = this.#secure;
+    // etcd has the HTTP paths over TLS alone. On a plain connection ours are where gRPC has no method.
+    const mayBeHttp = !claimsGrpc(contentType) && (secure || !dispatcher.serves(path));
+    if (http !== undefined && mayBeHttp) return undefined;
+    // Without HTTP paths gRPC has the connection for itself, over TLS too.
+    return turnedAway({ method, contentType, timeout, secure: secure && http !== undefined }) ?? "call";
+  }
+
+  #noCall(stream: Stream, head: RequestHead, answer: TurnedAway | undefined): StreamOwner {
     const { http } = this.#options;
-    if (http !== undefined) return new HttpStream(stream, head, this.#secure, http);
-    refuseContentType(stream, head.get("content-type"));
+    if (answer === undefined) return new HttpStream(stream, head, this.#secure, http as HttpHandler);
+    turnAway(stream, answer);
     return nobody(stream);
   }
 }

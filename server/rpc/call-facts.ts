@@ -76,17 +76,19 @@ const TIMEOUT_UNITS_MS: Readonly<Record<string, number>> = {
 function readTimeout(value: string | undefined): number | undefined | EtcdError {
   if (value === undefined) return undefined;
   const fault = timeoutFault(value);
-  if (fault !== undefined) {
-    return new EtcdError("MalformedRequest", `malformed grpc-timeout: transport: ${fault}: ${JSON.stringify(value)}`);
-  }
+  if (fault !== undefined) return new EtcdError("MalformedRequest", fault);
   return Number(value.slice(0, -1)) * (TIMEOUT_UNITS_MS[value.slice(-1)] as number);
 }
 
-function timeoutFault(value: string): string | undefined {
-  if (value.length < 2) return "timeout string is too short";
-  if (value.length > 9) return "timeout string is too long";
-  if (TIMEOUT_UNITS_MS[value.slice(-1)] === undefined) return "timeout unit is not recognized";
-  return /^\d+$/.test(value.slice(0, -1)) ? undefined : "timeout is not a number";
+/** What is wrong with the text of a timeout, as grpc-go says it; undefined: nothing. */
+export function timeoutFault(value: string): string | undefined {
+  const of = (what: string) => `malformed grpc-timeout: transport: ${what}: ${JSON.stringify(value)}`;
+  if (value.length < 2) return of("timeout string is too short");
+  if (value.length > 9) return of("timeout string is too long");
+  if (TIMEOUT_UNITS_MS[value.slice(-1)] === undefined) return of("timeout unit is not recognized");
+  const digits = value.slice(0, -1);
+  if (/^\d+$/.test(digits)) return undefined;
+  return `malformed grpc-timeout: strconv.ParseUint: parsing ${JSON.stringify(digits)}: invalid syntax`;
 }
 
 /** gzip is what etcd takes; another encoding is refused before a message comes. */

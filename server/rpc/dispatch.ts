@@ -75,6 +75,11 @@ export class Dispatcher {
     return this.#running.size;
   }
 
+  /** Whether a path is that of a method. */
+  serves(path: string): boolean {
+    return this.#routes.has(path);
+  }
+
   /** A call has come. It may be over when this returns. */
   begin(path: string, facts: CallFacts, wire: Wire): Running {
     const route = this.#routes.get(path);
@@ -149,5 +154,12 @@ function unknownPathText(path: string): string {
 function refused(wire: Wire, status: Status): Running {
   wire.finish(status);
   const nothing = () => undefined;
-  return { message: nothing, halfClose: nothing, drained: nothing, peerGone: nothing, refuse: nothing };
+  return {
+    message: nothing,
+    halfClose: nothing,
+    cutShort: nothing,
+    drained: nothing,
+    peerGone: nothing,
+    refuse: nothing,
+  };
 }

@@ -2,9 +2,10 @@
  * gRPC's messages on one stream of our HTTP/2 engine: taken out of DATA wherever those are cut, one for each that is
  * asked for, and put into DATA behind five bytes that say their length. Knows of no service.
  */
-import { gunzip, gunzipSync, gzipSync, constants as zlib } from "node:zlib";
 import { type FieldToSend, SharedField } from "../http2/hpack.ts";
 import type { Stream, StreamOwner } from "../http2/stream.ts";
+import { escapeMessage, type TurnedAway } from "./door.ts";
+import { pack, unpack } from "./gzip.ts";
 import type { Running, Wire } from "./running-call.ts";
 import { GrpcCode, type Status } from "./status.ts";
 
@@ -12,11 +13,6 @@ import { GrpcCode, type Status } from "./status.ts";
 const PREFIX_BYTES = 5;
 /** What a message's memory begins with; it grows as the message comes, whatever its length claims. */
 const FIRST_BYTES = 4096;
-/** Packed messages up to this size are unpacked at once, longer ones beside the loop. */
-const UNPACK_AT_ONCE_BYTES = 4096;
-/** Answers of these sizes are packed for callers that pack: smaller ones gain nothing, larger ones hold the loop. */
-const PACK_FROM_BYTES = 1024;
-const PACK_TO_BYTES = 64 * 1024;
 
 const STATUS_OK = new SharedField(":status", "200");
 const CONTENT_TYPE = new SharedField("content-type", "application/grpc");
@@ -34,6 +30,8 @@ const BARE_TRAILERS: readonly (readonly FieldToSend[])[] = GRPC_STATUS.map((fiel
 /** The prefix of the message that is being sent. Sending is never interrupted, so one is enough. */
 const prefix = new Uint8Array(PREFIX_BYTES);
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Most calls never have one. Never written to. */
 const NO_BACKLOG: Uint8Array[] = [];
 
@@ -42,7 +40,7 @@ const TOO_MUCH_IN_PART: Status = { grpc: GrpcCode.RESOURCE_EXHAUSTED, text: "etc
 
 /** A message that is coming. */
 interface Coming {
-  readonly packed: boolean;
+  readonly flag: number;
   readonly length: number;
   bytes: Uint8Array;
   at: number;
@@ -104,10 +102,8 @@ export class GrpcStream implements Wire, StreamOwner {
       this.#answered = true;
       this.#stream.respond(packs ? PACKED_ANSWER : ANSWER, false);
     }
-    if (packs && bytes.length >= PACK_FROM_BYTES && bytes.length <= PACK_TO_BYTES) {
-      const packed = gzipSync(bytes, { level: zlib.Z_BEST_SPEED });
-      return this.#stream.send(prefixOf(1, packed.length), packed, false);
-    }
+    const packed = packs ? pack(bytes) : undefined;
+    if (packed !== undefined) return this.#stream.send(prefixOf(1, packed.length), packed, false);
     return this.#stream.send(prefixOf(0, bytes.length), bytes, lent);
   }
 
@@ -199,9 +195,8 @@ export class GrpcStream implements Wire, StreamOwner {
 
   #ending(): void {
     this.#wanted = false;
-    if (this.#prefixAt > 0 || this.#coming !== undefined) {
-      this.#running?.refuse({ grpc: GrpcCode.INTERNAL, text: "unexpected EOF" });
-    } else this.#running?.halfClose();
+    if (this.#coming !== undefined) this.#running?.cutShort();
+    else this.#running?.halfClose(); // a piece of a prefix counts for nothing, as in grpc-go
   }
 
   #takePrefix(bytes: Uint8Array): number {
@@ -218,26 +213,16 @@ export class GrpcStream implements Wire, StreamOwner {
     }
     const flag = head[0] as number;
     const length = lengthIn(head, 0);
-    const fault = this.#faultOf(flag, length);
-    if (fault !== undefined) {
-      this.#running?.refuse(fault);
+    const { maxReceiveBytes } = this.#options;
+    if (length > maxReceiveBytes) {
+      const text = `grpc: received message larger than max (${length} vs. ${maxReceiveBytes})`;
+      this.#running?.refuse({ grpc: GrpcCode.RESOURCE_EXHAUSTED, text });
       return taken;
     }
     const first = new Uint8Array(Math.min(length, Math.max(FIRST_BYTES, bytes.length)));
-    this.#coming = { packed: flag === 1, length, bytes: first, at: 0 };
+    this.#coming = { flag, length, bytes: first, at: 0 };
     if (!this.#stream.partial(first.length)) this.#running?.refuse(TOO_MUCH_IN_PART);
     return taken;
-  }
-
-  #faultOf(flag: number, length: number): Status | undefined {
-    const { maxReceiveBytes, encoding } = this.#options;
-    if (flag > 1) return { grpc: GrpcCode.INTERNAL, text: `grpc: received unexpected payload format ${flag}` };
-    if (flag === 1 && encoding !== "gzip") {
-      return { grpc: GrpcCode.INTERNAL, text: "grpc: compressed flag set with identity or empty encoding" };
-    }
-    if (length <= maxReceiveBytes) return undefined;
-    const text = `grpc: received message larger than max (${length} vs. ${maxReceiveBytes})`;
-    return { grpc: GrpcCode.RESOURCE_EXHAUSTED, text };
   }
 
   #takeMessage(coming: Coming, bytes: Uint8Array): number {
@@ -258,11 +243,17 @@ export class GrpcStream implements Wire, StreamOwner {
     return taken;
   }
 
-  #complete({ packed, bytes }: Coming): void {
+  #complete({ flag, bytes }: Coming): void {
     this.#coming = undefined;
     this.#stream.partial(-bytes.length);
-    if (!packed) this.#deliver(bytes);
-    else this.#unpack(bytes);
+    if (flag === 0) this.#deliver(bytes);
+    else if (flag > 1) this.#refuse(`grpc: received unexpected payload format ${flag}`);
+    else if (this.#options.encoding === "gzip") this.#unpack(bytes);
+    else this.#refuse("grpc: compressed flag set with identity or empty encoding");
+  }
+
+  #refuse(text: string): void {
+    this.#running?.refuse({ grpc: GrpcCode.INTERNAL, text });
   }
 
   #deliver(bytes: Uint8Array): void {
@@ -271,36 +262,21 @@ export class GrpcStream implements Wire, StreamOwner {
   }
 
   #unpack(bytes: Uint8Array): void {
-    const maxOutputLength = this.#options.maxReceiveBytes;
-    if (bytes.length <= UNPACK_AT_ONCE_BYTES) {
-      let message: Uint8Array;
-      try {
-        message = gunzipSync(bytes, { maxOutputLength });
-      } catch (error) {
-        this.#running?.refuse(this.#unpackFault(error));
-        return;
-      }
-      this.#deliver(message);
-      return;
-    }
     this.#unpacking = true;
-    gunzip(bytes, { maxOutputLength }, (error, message) => {
+    let atOnce = true;
+    const done = (act: () => void) => {
       this.#unpacking = false;
       if (this.#finished) return;
-      if (error !== null) this.#running?.refuse(this.#unpackFault(error));
-      else {
-        this.#deliver(message);
-        this.#goOn();
-      }
-    });
-  }
-
-  #unpackFault(error: unknown): Status {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
-      const text = `grpc: received message after decompression larger than max ${this.#options.maxReceiveBytes}`;
-      return { grpc: GrpcCode.RESOURCE_EXHAUSTED, text };
-    }
-    return { grpc: GrpcCode.INTERNAL, text: "grpc: failed to decompress the message: unexpected EOF" };
+      act();
+      if (!atOnce) this.#goOn();
+    };
+    unpack(
+      bytes,
+      this.#options.maxReceiveBytes,
+      (message) => done(() => this.#deliver(message)),
+      (fault) => done(() => this.#running?.refuse(fault)),
+    );
+    atOnce = false;
   }
 }
 
@@ -324,22 +300,13 @@ function trailersOf(grpc: number, text: string): FieldToSend[] {
   return [GRPC_STATUS[grpc] as FieldToSend, { name: "grpc-message", value: escapeMessage(text) }];
 }
 
-/** The text of a status as grpc-go escapes it. */
-function escapeMessage(text: string): string {
-  if (/^[ -$&-~]*$/.test(text)) return text;
-  let escaped = "";
-  for (const byte of Buffer.from(text, "utf8")) {
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x25;
-    escaped += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  return escaped;
-}
-
-/** Answers a request that is no gRPC where nothing else is served. */
-export function refuseContentType(stream: Stream, contentType: string | undefined): void {
-  const text = `invalid gRPC request content-type ${JSON.stringify(contentType ?? "")}`;
-  stream.respond(
-    [{ name: ":status", value: "415" }, CONTENT_TYPE, ...trailersOf(GrpcCode.INVALID_ARGUMENT, text)],
-    true,
-  );
+/** Answers a request that is no call. */
+export function turnAway(stream: Stream, { status, headers, body }: TurnedAway): void {
+  const fields: FieldToSend[] = [{ name: ":status", value: String(status) }];
+  for (const [name, value] of headers) fields.push({ name, value });
+  if (body !== "") fields.push({ name: "content-length", value: String(Buffer.byteLength(body)) });
+  stream.respond(fields, body === "");
+  if (body === "") return;
+  stream.send(NO_BYTES, Buffer.from(body), false);
+  stream.finish(undefined);
 }

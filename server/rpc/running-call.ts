@@ -37,6 +37,8 @@ export interface Running {
   message(bytes: Uint8Array): void;
   /** The answer to a `read`: no message will come. */
   halfClose(): void;
+  /** The answer to a `read`: the peer has ended in the middle of a message. */
+  cutShort(): void;
   drained(): void;
   /** The peer has gone or reset the call: nothing can be sent any more. */
   peerGone(): void;
@@ -142,6 +144,12 @@ export abstract class RunningCall implements Running, Call, Listed<RunningCall> 
       this.#cancelActions ??= [];
       this.#cancelActions.push(action);
     }
+  }
+
+  cutShort(): void {
+    // grpc-go gives the error of a stream a code, and that of a unary call none.
+    const grpc = this.method.kind === "unary" ? GrpcCode.UNKNOWN : GrpcCode.INTERNAL;
+    this.refuse({ grpc, text: "unexpected EOF" });
   }
 
   peerGone(): void {

@@ -1,15 +1,14 @@
 /** Calls with a stream of answers, to one request or to a stream of them. */
 import type { BidiHandler, Inlet, Outlet, ServerStreamHandler } from "../services/call.ts";
 import type { CallFacts } from "./call-facts.ts";
-import {
-  type CallContext,
-  type CountedMethod,
-  NO_MESSAGE,
-  RunningCall,
-  unreadable,
-  type Wire,
-} from "./running-call.ts";
-import { OK } from "./status.ts";
+import { type CallContext, type CountedMethod, RunningCall, unreadable, type Wire } from "./running-call.ts";
+import { GrpcCode, OK, type Status } from "./status.ts";
+
+/** For a stream of answers that is half-closed without a request: grpc-go's words, which are not those of a unary call. */
+const NO_REQUEST: Status = {
+  grpc: GrpcCode.INTERNAL,
+  text: "cardinality violation: received no request message from non-client-streaming RPC",
+};
 
 /** What both kinds of stream do with answers. */
 abstract class StreamCall extends RunningCall implements Outlet<unknown> {
@@ -94,7 +93,7 @@ export class ServerStreamCall extends StreamCall {
   }
 
   override halfClose(): void {
-    if (!this.#begun) this.refuse(NO_MESSAGE);
+    if (!this.#begun) this.refuse(NO_REQUEST);
   }
 }
 
