@@ -151,8 +151,8 @@ const MEMBER = [
   flag("raft-read-timeout", "duration", "5s", "Longest silence on a connection from a peer.", NO_PEERS),
   flag("raft-write-timeout", "duration", "5s", "Longest wait for a peer to take a message.", NO_PEERS),
   flag("feature-gates", "gates", "", "Features to switch on or off: Name=true,Other=false."),
-  flag("grpc-engine", "string", "grpc-js", "What serves gRPC. Kvorum's own flag.", {
-    choices: ["grpc-js", "own"],
+  flag("grpc-engine", "string", "own", "What serves gRPC. Kvorum's own flag.", {
+    choices: ["own", "grpc-js"],
   }),
   flag(
     "value-cache-bytes",
