@@ -3,7 +3,7 @@
  * would take twice as long, then the tree in the order of the keys.
  */
 import { type ByteString, toByteString } from "../base/bytes.ts";
-import { sortSteps } from "../base/sort-steps.ts";
+import { nameSortSteps } from "../base/name-sort.ts";
 import { CorruptRecord } from "../ports/backend.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import { Compaction } from "./compaction.ts";
@@ -34,8 +34,10 @@ export function* restore(space: Keyspace): Generator<number, void, void> {
   space.records.checkCount(records);
   const index = space.index.rebuild();
   let ordered = 0;
-  for (const name of yield* paced(sortSteps(keys.names(), byBytes), records)) {
-    index.append(name, keys.get(name) as KeyIndex);
+  const { names, entries } = keys.takeAll();
+  for (const _ of nameSortSteps(names, entries)) yield records;
+  for (const name of names) {
+    index.append(name, entries[ordered] as KeyIndex);
     if (++ordered % KEY_SLICE === 0) yield records;
   }
   index.finish();
@@ -56,6 +58,11 @@ function addRecord(
   const revision = readRevision(revisionKey);
   order.next(revision);
   const { main, sub } = revision;
+  if (value.length === 0 && !isTombstone(revisionKey)) {
+    // A restored snapshot whose revision was raised: the record, of no key, only says how far.
+    space.currentRevision = main;
+    return;
+  }
   const { key, createRevision, modRevision, version, lease } = decode(value, main, sub);
   const name = toByteString(key);
   const deletes = isTombstone(revisionKey);
@@ -75,15 +82,6 @@ function addRecord(
   space.currentRevision = main;
 }
 
-/** Passes the steps of something else on as progress. */
-function* paced<T>(steps: Generator<void, T, void>, records: number): Generator<number, T, void> {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    yield records;
-  }
-}
-
 const SHARDS = 256;
 
 /** The keys met so far. One `Map` would be copied at a million, for a tenth of a second, and end at sixteen million. */
@@ -98,10 +96,18 @@ class ShardedKeys {
     this.#shard(name).set(name, entry);
   }
 
-  names(): ByteString[] {
+  /** All of them, in no order; they are no longer here then. */
+  takeAll(): { readonly names: ByteString[]; readonly entries: KeyIndex[] } {
     const names: ByteString[] = [];
-    for (const shard of this.#shards) for (const name of shard.keys()) names.push(name);
-    return names;
+    const entries: KeyIndex[] = [];
+    for (const shard of this.#shards) {
+      for (const [name, entry] of shard) {
+        names.push(name);
+        entries.push(entry);
+      }
+      shard.clear();
+    }
+    return { names, entries };
   }
 
   /** By the end of the name, where names differ. */
@@ -118,8 +124,4 @@ function decode(value: Uint8Array, main: number, sub: number): KeyValue {
   } catch (error) {
     throw new CorruptRecord(`the record of revision ${main}.${sub} in bucket "key" is no KeyValue: ${String(error)}`);
   }
-}
-
-function byBytes(left: ByteString, right: ByteString): number {
-  return left < right ? -1 : 1;
 }
