@@ -85,7 +85,7 @@ export class Pipeline {
 export function checkPost(answer: PeerResponse, world: Surroundings): void {
   if (answer.status === 204) return;
   const text = answer.body.toString().trim();
-  // etcd takes every 403 as its own removal; one that says that we asked the wrong member is none.
+  // etcd takes every 403 as its own removal; here the text must say it, for a proxy may say 403 too.
   if (answer.status === 403 && text.includes(REMOVED_MEMBER)) world.reports.selfRemoved();
   const hint = text.includes(WRONG_MEMBER) ? " (is its peer URL that of another member?)" : "";
   throw new Error(`the member refused with status ${answer.status}: ${text}${hint}`);

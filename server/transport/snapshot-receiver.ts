@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { memberIdText } from "../base/int64.ts";
 import type { Receiver, SnapshotSink } from "../ports/network.ts";
 import { type Message, MessageType } from "../proto/raftpb.ts";
-import { answerJsonError, answerText } from "./handshake.ts";
+import { answerJsonError, answerText, REMOVED_MEMBER, WRONG_MEMBER } from "./handshake.ts";
 import { FrameError, PlainDecoder, textOf } from "./message-codec.ts";
 import type { NetworkSeries } from "./peer-series.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -91,8 +91,8 @@ export class SnapshotReceiver {
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined || metadata.index === 0)
       throw new Refused(400, "failed to decode raft message (a snapshot says what index it is of)");
-    const problem = this.#problem(message);
-    if (problem !== undefined) throw new Refused(403, problem);
+    if (this.#receiver.isRemoved(message.from)) throw new Refused(403, REMOVED_MEMBER);
+    if (message.to !== this.#world.identity.memberId) throw new Refused(500, WRONG_MEMBER);
     this.#running.get(message.from)?.destroy(new Error("the sender began a newer one"));
     if (this.#running.size >= SNAPSHOTS_MAX && !this.#running.has(message.from))
       throw new Refused(503, `${SNAPSHOTS_MAX} snapshots are being received; send it again later`);
@@ -106,12 +106,6 @@ export class SnapshotReceiver {
       "incoming-snapshot-index": metadata.index,
     });
     return { message, sink };
-  }
-
-  #problem({ from, to }: Message): string | undefined {
-    if (this.#receiver.isRemoved(from)) return "cannot process message from removed member";
-    if (to !== this.#world.identity.memberId) return "cannot process message to mismatch member";
-    return undefined;
   }
 
   async #store({ message, sink }: Arrival, bytes: Uint8Array): Promise<void> {

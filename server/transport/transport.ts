@@ -268,7 +268,8 @@ export class Transport implements Network {
     }
     const problem = world.deliver(message);
     if (problem === undefined) response.writeHead(204).end();
-    else answerJsonError(response, 403, problem);
+    else if (problem === REMOVED_MEMBER) answerJsonError(response, 403, problem);
+    else answerText(response, 500, problem); // a 403 tells a member of etcd that it was removed, and it would stop
   }
 
   #takeSnapshot({ snapshots }: Started, request: IncomingMessage, response: ServerResponse): void {

@@ -37,6 +37,8 @@ export interface LogOnlyOptions {
   readonly token: string;
   /** What it says it is; members of etcd agree on a cluster version by it. */
   readonly serverVersion: string;
+  /** Where it listens, when something stands between its URL and itself. */
+  readonly listenPort?: number;
 }
 
 const TICK_MS = 100;
@@ -132,7 +134,8 @@ export class LogOnlyMember {
     this.#network = network;
     network.start(this.#receiver());
     for (const { id, peerUrls } of this.#members) if (id !== this.id) network.addPeer(id, peerUrls);
-    this.#listener = await PeerListener.bind([{ host: url.hostname, port: Number(url.port), isSecure: false }]);
+    const port = this.#options.listenPort ?? Number(url.port);
+    this.#listener = await PeerListener.bind([{ host: url.hostname, port, isSecure: false }]);
     this.#listener.serve(network.handler);
     this.#timer = setInterval(() => {
       this.node.tick();
