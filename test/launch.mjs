@@ -14,6 +14,7 @@ switch (part) {
   case "check":
     check();
     break;
+  case "attacks":
   case "bench":
   case "etcd-common":
   case "fairness":
