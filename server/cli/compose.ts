@@ -3,7 +3,7 @@
  * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse.
  */
 import { join, resolve } from "node:path";
-import { WorldError } from "../base/error.ts";
+import { loadConsistentIndex } from "../apply/consistent-index.ts";
 import type { Config } from "../config/config.ts";
 import { type FeatureGate, gateStage } from "../config/feature-gates.ts";
 import { startFields } from "../config/start-line.ts";
@@ -28,6 +28,7 @@ import { readProcessFacts } from "../system/process-facts.ts";
 import { SystemRandom } from "../system/random.ts";
 import { Wal } from "../wal/wal.ts";
 import { ClientSide } from "./client-side.ts";
+import { dropOriginal, isForeign, takeOver } from "./data/import.ts";
 import { scrapeMember } from "./member-series.ts";
 
 /** The store may outgrow its quota by what one batch and fragments add; a file without a quota ends here. */
@@ -62,6 +63,7 @@ export async function startServer(
     if (!known) checkInitialCluster(config);
     logger.info("starting an etcd server", startFields(config, known));
     for (const lock of await lockFolders(disk, config)) undo.push(() => lock.release());
+    if (isForeign(config.dataDir)) await takeOver(config.dataDir, walFolder, logger);
 
     const registry = new Registry();
     const series = createSeries(registry);
@@ -83,10 +85,9 @@ export async function startServer(
   }
 }
 
-/** Makes the folders, refuses one that belongs to somebody else, and takes them for this process. */
+/** Makes the folders and takes them for this process. */
 async function lockFolders(disk: SystemDisk, { dataDir, walDir }: Config): Promise<FolderLock[]> {
   makeDurableFolder(disk, resolve(dataDir));
-  refuseForeign(disk, dataDir);
   const locks = [await lockFolder(dataDir)];
   try {
     if (walDir !== undefined) {
@@ -98,14 +99,6 @@ async function lockFolders(disk: SystemDisk, { dataDir, walDir }: Config): Promi
     for (const lock of locks) lock.release();
     throw error;
   }
-}
-
-function refuseForeign(disk: SystemDisk, dataDir: string): void {
-  if (!disk.exists(join(dataDir, "member", "snap", "db")) || disk.exists(storeFolder(dataDir))) return;
-  throw new WorldError(
-    `open the data directory "${dataDir}"`,
-    new Error("it is one of etcd itself (member/snap/db). Taking one over is not there yet: choose another --data-dir"),
-  );
 }
 
 /** Counts what the process does; answers how full its heap is. */
@@ -146,6 +139,9 @@ function openMember(
     config.quotaBytes === undefined ? UNBOUNDED_STORE_BYTES : config.quotaBytes * STORE_MARGIN + STORE_MARGIN_BYTES;
   const backend = LmdbBackend.open(storeFolder(config.dataDir), { maxSizeBytes });
   const logger = world.logger.child("member/member.ts");
+  if (dropOriginal(config.dataDir, loadConsistentIndex(backend).index)) {
+    logger.info("removed etcd's file of a directory taken over: the store has gone on from it");
+  }
   const restored = (records: number) => logger.info("restoring the index from the store", { records });
   return new Member(
     memberOptions(config, world.walFolder),

@@ -19,11 +19,17 @@ import { SystemLogger } from "../system/logger.ts";
 import { onSignal, resign, type Signal } from "../system/signals.ts";
 import { adviceFor } from "./advice.ts";
 import { type RunningServer, startServer } from "./compose.ts";
+import { isDataCommand, runDataCommand } from "./data/command.ts";
 import { welcome } from "./welcome.ts";
 
 const CALLER = "cli/main.ts";
 
 async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (isDataCommand(argv)) {
+    process.exitCode = await runDataCommand(argv);
+    return;
+  }
   const invocation = readInvocation();
   if (invocation.kind === "help") return void process.stdout.write(helpText());
   if (invocation.kind === "version") return void process.stdout.write(versionText());
