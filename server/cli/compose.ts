@@ -142,7 +142,9 @@ function openMember(
   if (dropOriginal(config.dataDir, loadConsistentIndex(backend).index)) {
     logger.info("removed etcd's file of a directory taken over: the store has gone on from it");
   }
-  const restored = (records: number) => logger.info("restoring the index from the store", { records });
+  const total = backend.recordCount("key");
+  const restored = (records: number) =>
+    logger.info("restoring the index from the store", { records, ...shareOf(records, total) });
   return new Member(
     memberOptions(config, world.walFolder),
     {
@@ -188,6 +190,12 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     serverVersion: ETCD_VERSION,
     clusterVersion: CLUSTER_VERSION,
   };
+}
+
+/** How far it has come; sorting and building, when all are read, take about as long again. */
+function shareOf(records: number, total: number | undefined): { of?: number; share?: string } {
+  if (total === undefined || total === 0) return {};
+  return { of: total, share: `${Math.floor((100 * records) / total)}%` };
 }
 
 /** Passes on at most one call a second: long work shows progress without flooding the log. */

@@ -4,6 +4,11 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 
+/** A slice ends when it has taken so long, however few revisions that were: others wait for it. */
+const SLICE_MS = 3;
+/** Revisions between two looks at the clock. */
+const LOOK_EVERY = 100;
+
 interface Job {
   readonly compaction: Compaction;
   readonly finished: (() => void)[];
@@ -71,11 +76,22 @@ export class Compactor {
     if (job === undefined) return;
     const now = this.#clock.monotonicMs();
     job.startedMs ??= now;
-    const done = job.compaction.step(this.#batchRevisions);
+    let done = false;
+    let left = this.#batchRevisions;
+    while (!done && left > 0 && this.#clock.monotonicMs() - now < SLICE_MS) {
+      const step = Math.min(left, LOOK_EVERY);
+      done = job.compaction.step(step);
+      left -= step;
+    }
     this.#noteWork();
     this.#metrics.compactionPaused(this.#clock.monotonicMs() - now);
     if (done) void this.#finish(job, job.startedMs);
-    else this.#arm(this.#sleepMs);
+    else this.#arm(this.#pauseMs(left));
+  }
+
+  /** A batch is followed by the whole pause, a part of one by that part: it takes as long in all. */
+  #pauseMs(left: number): number {
+    return Math.ceil(this.#sleepMs * (1 - left / this.#batchRevisions));
   }
 
   async #finish(job: Job, startedMs: number): Promise<void> {

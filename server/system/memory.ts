@@ -97,7 +97,7 @@ const MIN_OLD_SPACE_MB = 64;
 /** Code, stacks, new space and buffers of a process that does nothing yet. */
 const FIXED_MB = 96;
 /** Enough for what is read again and again; whoever lists millions of keys all day gives more by `--value-cache-bytes`. */
-const MAX_VALUE_CACHE_BYTES = 128 * MIB;
+const MAX_VALUE_CACHE_BYTES = 64 * MIB;
 const MAX_TRANSIT_BYTES = 256 * MIB;
 /** Room for the largest request that etcd allows by default, twice. */
 const MIN_TRANSIT_BYTES = 4 * MIB;
