@@ -472,29 +472,45 @@ test("a port without an engine speaks no gRPC, one without paths nothing else", 
   await assert.rejects(get(`${grpc.urls[0]}/x`));
 });
 
-test("more connections than allowed are closed as they come", async (t) => {
-  const listeners = await Listeners.bind({
-    addresses: [parseAddress("http://127.0.0.1:0")],
-    flag: "f",
-    tls: NO_TLS,
-    logger: recordingLogger(),
-    maxConnections: 2,
-  });
+/** Listeners with few connections, and a way to open one; `said` is what it says at once. */
+async function crowded(t: TestContext, maxConnections: number) {
+  const logger = recordingLogger();
+  const addresses = [parseAddress("http://127.0.0.1:0")];
+  const listeners = await Listeners.bind({ addresses, flag: "--f", tls: NO_TLS, logger, maxConnections });
   t.after(() => listeners.close(0));
   listeners.serve({ http: (_request, response) => response.end() });
   const [host, port] = (listeners.addresses[0] as string).split(":") as [string, string];
-  const open: Socket[] = [];
-  for (let at = 0; at < 2; at++) {
+  const open = async (said: string) => {
     const socket = netConnect(Number(port), host);
+    t.after(() => socket.destroy());
+    socket.on("error", () => undefined);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     await new Promise((resolve) => socket.once("connect", resolve));
-    socket.write("GET / HTTP/1.1\r\n"); // one that says nothing would make room
-    open.push(socket);
-  }
-  await sleep(50);
-  const third = netConnect(Number(port), host);
-  third.on("error", () => undefined);
-  await new Promise((resolve) => third.once("close", resolve));
-  for (const socket of open) socket.destroy();
+    socket.write(said);
+    await sleep(30);
+    return { socket, closed };
+  };
+  return { logger, open };
+}
+
+test("more connections than allowed are closed as they come, and the log tells of it once", async (t) => {
+  const { logger, open } = await crowded(t, 2);
+  const [first, second] = [await open("GET / HTTP/1.1\r\n"), await open("GET / HTTP/1.1\r\n")];
+  for (let at = 0; at < 3; at++) await (await open("GET / HTTP/1.1\r\n")).closed;
+  assert.deepEqual([first.socket.destroyed, second.socket.destroyed], [false, false]);
+  const told = logger.lines.filter(({ message }) => message === "too many connections: closed as they come");
+  assert.deepEqual(
+    told.map(({ fields }) => fields),
+    [{ flag: "--f", max: 2, closed: 1 }],
+  );
+});
+
+test("a connection that has said nothing yet makes room for a new one", async (t) => {
+  const { open } = await crowded(t, 2);
+  const [silent, speaking] = [await open(""), await open("GET / HTTP/1.1\r\n")];
+  const third = await open("GET / HTTP/1.1\r\n");
+  await silent.closed;
+  assert.deepEqual([speaking.socket.destroyed, third.socket.destroyed], [false, false]);
 });
 
 test("closing ends streams and idle connections at once, and a silent connection does not hold it", async (t) => {
