@@ -128,10 +128,8 @@ export class ClientSide {
 
   #dispatcher(member: Member): Dispatcher {
     const { config, clock, logger } = this.#parts;
-    const services = createServices(member, {
-      maxTxnOperations: config.maxTxnOps,
-      maxRequestBytes: config.maxRequestBytes,
-    });
+    const limits = { maxTxnOperations: config.maxTxnOps, maxRequestBytes: config.maxRequestBytes };
+    const services = createServices(member, limits, clock);
     return new Dispatcher({
       services: { ...services, health: new Health() },
       facts: member,

@@ -24,6 +24,8 @@ export interface Call {
    * service itself has ended it.
    */
   readonly canceled: boolean;
+  /** What waits for the peer on the connection of the call, in bytes, as far as the engine tells. */
+  readonly unsentBytes?: number;
   /** `action` runs once when that happens; at once when it already has. */
   onCanceled(action: () => void): void;
 }

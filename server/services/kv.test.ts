@@ -135,7 +135,7 @@ test("all chunks are read at the revision of the first, without asking the clust
   assert.deepEqual(
     requests.map(({ revision, serializable, limit }) => [revision, serializable, limit]),
     [
-      [0, false, 10],
+      [0, true, 10], // the barrier stood before it
       [40, true, 20],
     ],
   );
@@ -163,7 +163,7 @@ test("a refusal in the middle ends the stream with it", async () => {
   outlet.room = false;
   kv.rangeStream(RangeRequest.create(ALL), new TestCall(), outlet);
   await settle();
-  member.instead.set("range", () => Promise.reject(new EtcdError("Compacted")));
+  member.refusal = new EtcdError("Compacted");
   outlet.drain();
   await settle();
   assert.equal(outlet.failure?.code, "Compacted");

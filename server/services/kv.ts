@@ -15,8 +15,11 @@ import type {
 } from "../proto/etcdserverpb.ts";
 import type { Call, Outlet } from "./call.ts";
 import { withHeader } from "./header.ts";
+import { HeavyReads } from "./heavy-reads.ts";
 import type { MemberApi } from "./member-api.ts";
+import { PageSize, pageReader, rangeSteps } from "./range-steps.ts";
 import { RangeStream } from "./range-stream.ts";
+import { isLongReadOnlyTxn, TxnReader } from "./txn-reader.ts";
 import { checkDeleteRange, checkPut, checkRange, checkRangeStream, checkTxn } from "./validate.ts";
 
 export interface KvOptions {
@@ -29,10 +32,16 @@ export interface KvOptions {
 export class Kv {
   readonly #member: MemberApi;
   readonly #options: KvOptions;
+  readonly #reads: HeavyReads;
+  readonly #pages = new PageSize();
+  readonly #txns: TxnReader;
 
-  constructor(member: MemberApi, options: KvOptions) {
+  /** `reads`: the turns of all that may be long; without them everything is done at once. */
+  constructor(member: MemberApi, options: KvOptions, reads: HeavyReads = new HeavyReads(undefined)) {
     this.#member = member;
     this.#options = options;
+    this.#reads = reads;
+    this.#txns = new TxnReader(member, reads, this.#pages);
   }
 
   /** One function for all calls: a closure for each would be the larger part of what they leave behind. */
@@ -41,15 +50,20 @@ export class Kv {
 
   range(request: RangeRequest, call: Call): RangeResponse | Promise<RangeResponse> {
     checkRange(request);
-    const answer = this.#member.range(request, call);
+    const answer = request.rangeEnd.length === 0 ? this.#member.range(request, call) : this.#readRange(request, call);
     // Most serializable reads are answered at once: a turn of the promise queue would be for nothing.
     if (!(answer instanceof Promise)) return withHeader(answer, this.#member);
     return answer.then((response) => withHeader(response, this.#member));
   }
 
+  #readRange(request: RangeRequest, call: Call): RangeResponse | Promise<RangeResponse> {
+    const read = () => this.#reads.run(call, rangeSteps(request, pageReader(this.#member, call), this.#pages));
+    return request.serializable ? read() : this.#member.linearizableRead().then(read);
+  }
+
   rangeStream(request: RangeRequest, call: Call, outlet: Outlet<RangeStreamResponse>): void {
     checkRangeStream(request);
-    new RangeStream(this.#member, request, call, outlet, this.#options.maxRequestBytes).start();
+    new RangeStream(this.#member, request, call, outlet, this.#options.maxRequestBytes, this.#reads).start();
   }
 
   put(request: PutRequest, call: Call): Promise<PutResponse> {
@@ -64,7 +78,8 @@ export class Kv {
 
   txn(request: TxnRequest, call: Call): Promise<TxnResponse> {
     checkTxn(request, this.#options.maxTxnOperations);
-    return this.#member.txn(request, call).then(this.#complete);
+    const answer = isLongReadOnlyTxn(request) ? this.#txns.read(request, call) : this.#member.txn(request, call);
+    return answer.then(this.#complete);
   }
 
   async compact(request: CompactionRequest, call: Call): Promise<CompactionResponse> {

@@ -10,12 +10,14 @@ import {
   LeaseLeasesResponse,
   type LeaseRevokeRequest,
   type LeaseRevokeResponse,
+  type LeaseStatus,
   type LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../proto/etcdserverpb.ts";
 import type { Call, Inlet, Outlet } from "./call.ts";
 import { headerAt, withHeader } from "./header.ts";
-import type { MemberApi } from "./member-api.ts";
+import { HeavyReads, type Steps } from "./heavy-reads.ts";
+import type { LeaseReader, MemberApi } from "./member-api.ts";
 
 /** The TTL that says "no such lease" where it is not an error to ask for one. */
 const GONE_TTL = -1;
@@ -23,8 +25,12 @@ const GONE_TTL = -1;
 export class Lease {
   readonly #member: MemberApi;
 
-  constructor(member: MemberApi) {
+  readonly #reads: HeavyReads;
+
+  /** `reads`: the turns of all that may be long; without them everything is done at once. */
+  constructor(member: MemberApi, reads: HeavyReads = new HeavyReads(undefined)) {
     this.#member = member;
+    this.#reads = reads;
   }
 
   async leaseGrant(request: LeaseGrantRequest, call: Call): Promise<LeaseGrantResponse> {
@@ -51,9 +57,21 @@ export class Lease {
     return withHeader(response, this.#member);
   }
 
-  leaseLeases(_request: LeaseLeasesRequest): LeaseLeasesResponse {
-    const leases = this.#member.lessor.leases().map(({ id }) => ({ id }));
+  async leaseLeases(_request: LeaseLeasesRequest, call: Call): Promise<LeaseLeasesResponse> {
+    const leases = await this.#reads.run(call, listSteps(this.#member.lessor));
     return withHeader(LeaseLeasesResponse.create({ leases }), this.#member);
+  }
+}
+
+/** What a lease in a list holds, about: its place in the list while that is sorted. */
+const LISTED_BYTES = 32;
+
+function* listSteps(lessor: LeaseReader): Steps<LeaseStatus[]> {
+  const steps = lessor.leasesInSlices();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield lessor.size * LISTED_BYTES;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Maintenance: what an operator asks of one member. */
+import { EtcdError } from "../base/error.ts";
 import {
   type AlarmRequest,
   type AlarmResponse,
@@ -15,6 +16,7 @@ import {
 } from "../proto/etcdserverpb.ts";
 import type { Call, Outlet } from "./call.ts";
 import { withHeader } from "./header.ts";
+import { HeavyReads, type Steps } from "./heavy-reads.ts";
 import type { MemberApi } from "./member-api.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import { unimplemented } from "./unimplemented.ts";
@@ -24,8 +26,14 @@ export class Maintenance {
   readonly moveLeader = unimplemented("MoveLeader");
   readonly downgrade = unimplemented("Downgrade");
 
-  constructor(member: MemberApi) {
+  readonly #reads: HeavyReads;
+  /** Hashes of keys go one after another: each is in slices, but so many at once would be one long one. */
+  #hashing: Promise<unknown> = Promise.resolve();
+
+  /** `reads`: the turns of all that may be long; without them everything is done at once. */
+  constructor(member: MemberApi, reads: HeavyReads = new HeavyReads(undefined)) {
     this.#member = member;
+    this.#reads = reads;
   }
 
   /** Listing alarms goes through the log too, as in etcd: the answer is never stale. */
@@ -43,16 +51,27 @@ export class Maintenance {
     return DefragmentResponse.create();
   }
 
-  hash(_request: HashRequest): HashResponse {
-    return withHeader(HashResponse.create({ hash: this.#member.hash() }), this.#member);
+  async hash(_request: HashRequest, call: Call): Promise<HashResponse> {
+    const hash = await this.#reads.run(call, hashSteps(this.#member));
+    return withHeader(HashResponse.create({ hash }), this.#member);
   }
 
-  async hashKv(request: HashKVRequest): Promise<HashKVResponse> {
-    const { hash, compactRevision, hashRevision } = await this.#member.hashKv(request.revision);
+  async hashKv(request: HashKVRequest, call: Call): Promise<HashKVResponse> {
+    const turn = this.#hashing.then(() => {
+      if (call.canceled) throw new EtcdError("Canceled"); // nobody hears it
+      return this.#member.hashKv(request.revision);
+    });
+    this.#hashing = turn.catch(() => undefined);
+    const { hash, compactRevision, hashRevision } = await turn;
     return withHeader(HashKVResponse.create({ hash, compactRevision, hashRevision }), this.#member);
   }
 
   snapshot(_request: SnapshotRequest, call: Call, outlet: Outlet<SnapshotResponse>): void {
     new SnapshotStream(this.#member, call, outlet).start();
   }
+}
+
+// biome-ignore lint/correctness/useYield: the store hashes everything in one go
+function* hashSteps(member: MemberApi): Steps<number> {
+  return member.hash();
 }

@@ -44,7 +44,9 @@ export interface MemberApi {
   readonly lessor: LeaseReader;
   readonly hub: WatchSource;
 
-  /** Linearizable unless the request says otherwise. */
+  /** Resolves when everything committed before this call can be read here. */
+  linearizableRead(): Promise<void>;
+  /** Linearizable unless the request says otherwise; what is serializable is answered at once. */
   range(request: RangeRequest, patience: Patience): RangeResponse | Promise<RangeResponse>;
   put(request: PutRequest, patience: Patience): Promise<PutResponse>;
   deleteRange(request: DeleteRangeRequest, patience: Patience): Promise<DeleteRangeResponse>;
@@ -90,11 +92,12 @@ export interface SnapshotSource {
 
 /** Leases as this member has applied them. */
 export interface LeaseReader {
+  readonly size: number;
   lookup(id: bigint): { readonly ttlSeconds: number } | undefined;
   /** Sorted. */
   keysOf(id: bigint): ByteString[];
-  /** By expiry. */
-  leases(): { readonly id: bigint }[];
+  /** By expiry; in slices of a millisecond or so. */
+  leasesInSlices(): Generator<void, { readonly id: bigint }[], void>;
 }
 
 export interface MemberOfCluster {

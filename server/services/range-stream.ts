@@ -7,11 +7,13 @@
  */
 import { compareBytes, concatBytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
-import { RangeRequest, RangeResponse, RangeStreamResponse } from "../proto/etcdserverpb.ts";
+import { type RangeRequest, RangeResponse, RangeStreamResponse } from "../proto/etcdserverpb.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import type { Call, Outlet } from "./call.ts";
 import { headerWithRevision } from "./header.ts";
+import type { HeavyReads, Steps } from "./heavy-reads.ts";
 import type { MemberApi } from "./member-api.ts";
+import { pageReader, type ReadPage } from "./range-steps.ts";
 
 /** Keys in the first chunk: etcd's. The next ones double or halve towards the size aimed at. */
 const FIRST_CHUNK_KEYS = 10;
@@ -24,6 +26,7 @@ export class RangeStream {
   readonly #call: Call;
   readonly #outlet: Outlet<RangeStreamResponse>;
   readonly #targetBytes: number;
+  readonly #reads: HeavyReads;
   readonly #limit: number;
   #chunkKeys: number;
   #sent = 0;
@@ -37,12 +40,14 @@ export class RangeStream {
     call: Call,
     outlet: Outlet<RangeStreamResponse>,
     targetBytes: number,
+    reads: HeavyReads,
   ) {
     this.#member = member;
     this.#request = request;
     this.#call = call;
     this.#outlet = outlet;
     this.#targetBytes = targetBytes;
+    this.#reads = reads;
     this.#limit = request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
     this.#chunkKeys = Math.min(FIRST_CHUNK_KEYS, this.#limit);
     this.#next = { key: request.key, revision: request.revision, headerRevision: 0 };
@@ -79,17 +84,14 @@ export class RangeStream {
     const first = this.#next.headerRevision === 0;
     const request = this.#request;
     if (first && request.countOnly) return { response: await this.#countOnly(), done: true };
-    const found = await this.#member.range(
-      RangeRequest.create({
-        ...request,
-        key: this.#next.key,
-        limit: this.#chunkKeys,
-        revision: this.#next.revision,
-        // The barrier stands before the first read; the later ones read that same revision.
-        serializable: request.serializable || !first,
-      }),
-      this.#call,
-    );
+    const found = await this.#read({
+      ...request,
+      key: this.#next.key,
+      limit: this.#chunkKeys,
+      revision: this.#next.revision,
+      // The barrier stands before the first read; the later ones read that same revision.
+      serializable: request.serializable || !first,
+    });
     const headerRevision = first ? (found.header?.revision ?? 0) : this.#next.headerRevision;
     this.#sent += found.kvs.length;
     const done = !found.more || this.#sent >= this.#limit;
@@ -114,8 +116,14 @@ export class RangeStream {
     };
   }
 
+  /** When it is its turn: a chunk is one step. */
+  async #read(request: RangeRequest): Promise<RangeResponse> {
+    if (!request.serializable) await this.#member.linearizableRead();
+    return this.#reads.run(this.#call, chunkSteps(request, pageReader(this.#member, this.#call)));
+  }
+
   async #countOnly(): Promise<RangeResponse> {
-    const found = await this.#member.range(this.#request, this.#call);
+    const found = await this.#read(this.#request);
     return RangeResponse.create({
       header: headerWithRevision(this.#member, found.header?.revision ?? 0),
       count: found.count,
@@ -129,6 +137,11 @@ export class RangeStream {
     else if (bytes > this.#targetBytes * 2) this.#chunkKeys = Math.max(1, Math.floor(this.#chunkKeys / 2));
     this.#chunkKeys = Math.min(this.#chunkKeys, this.#limit - this.#sent);
   }
+}
+
+// biome-ignore lint/correctness/useYield: one step
+function* chunkSteps(request: RangeRequest, read: ReadPage): Steps<RangeResponse> {
+  return read(request);
 }
 
 /**

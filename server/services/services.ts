@@ -3,6 +3,7 @@ import { auth } from "./auth.ts";
 import { Cluster } from "./cluster.ts";
 import { election } from "./election.ts";
 import type { Services } from "./handlers.ts";
+import { HeavyReads, type TurnClock } from "./heavy-reads.ts";
 import { Kv, type KvOptions } from "./kv.ts";
 import { Lease } from "./lease.ts";
 import { lock } from "./lock.ts";
@@ -10,13 +11,15 @@ import { Maintenance } from "./maintenance.ts";
 import type { MemberApi } from "./member-api.ts";
 import { Watch } from "./watch.ts";
 
-export function createServices(member: MemberApi, options: KvOptions): Services {
+/** `clock`: of the turns that long reads take; without one every read is answered at once. */
+export function createServices(member: MemberApi, options: KvOptions, clock?: TurnClock): Services {
+  const reads = new HeavyReads(clock);
   return {
-    kv: new Kv(member, options),
+    kv: new Kv(member, options, reads),
     watch: new Watch(member),
-    lease: new Lease(member),
+    lease: new Lease(member, reads),
     cluster: new Cluster(member),
-    maintenance: new Maintenance(member),
+    maintenance: new Maintenance(member, reads),
     auth,
     lock,
     election,

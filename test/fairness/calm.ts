@@ -39,7 +39,7 @@ process.on("message", () => {
   const now = performance.now();
   const waitingMs = Math.max(0, ...[...waiting.values()].map((since) => now - since));
   const summaries = Object.fromEntries(
-    KINDS.map((kind) => [kind, latencies.get(kind)?.takeSummary()]),
+    KINDS.map((kind) => [kind, latencies.get(kind)?.takeSummary(now - (waiting.get(kind) ?? now))]),
   ) as unknown as Record<Kind, Summary>;
   const report: CalmReport = { summaries, errors: [...errors], waitingMs };
   process.send?.(report);

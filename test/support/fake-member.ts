@@ -88,6 +88,8 @@ export class FakeMember implements MemberApi {
   readonly keys = new Map<string, Uint8Array>();
   readonly leases = new Map<bigint, { ttlSeconds: number }>();
   readonly watchSides: FakeWatchSide[] = [];
+  /** What reads without a barrier are refused with. */
+  refusal: EtcdError | undefined;
   /** What the next call of a name does instead of its work. */
   readonly instead = new Map<string, () => Promise<never>>();
   readonly seen: { readonly call: string; readonly request: unknown; readonly deadlineMs: number | undefined }[] = [];
@@ -97,9 +99,14 @@ export class FakeMember implements MemberApi {
   }
 
   readonly lessor = {
+    size: 2,
     lookup: (id: bigint) => this.leases.get(id),
     keysOf: (id: bigint) => (this.leases.has(id) ? ["a", "b\xff"] : []),
-    leases: () => [...this.leases.keys()].map((id) => ({ id })),
+    // biome-ignore lint/correctness/useYield: the slices of what is little
+    *leasesInSlices(this: { all: () => { id: bigint }[] }) {
+      return this.all();
+    },
+    all: () => [...this.leases.keys()].map((id) => ({ id })),
   };
 
   readonly hub = {
@@ -115,10 +122,15 @@ export class FakeMember implements MemberApi {
     await this.instead.get(call)?.();
   }
 
+  async linearizableRead(): Promise<void> {
+    await this.instead.get("range")?.();
+  }
+
   range(request: RangeRequest, patience: Patience): RangeResponse | Promise<RangeResponse> {
     this.seen.push({ call: "range", request, deadlineMs: patience.deadlineMs });
     const instead = this.instead.get("range");
     if (instead !== undefined) return instead();
+    if (this.refusal !== undefined) throw this.refusal;
     const answer = this.#find(request);
     return request.serializable ? answer : Promise.resolve(answer);
   }

@@ -1,0 +1,176 @@
+/**
+ * Turns for reads that may be long, so that one client's cost another client little.
+ *
+ *   a read        is steps of a millisecond or less
+ *   a turn        of the event loop gives them TURN_MS in all, however many wait; then everything else has its turn
+ *   connections   take steps by turns, whatever they ask for; the reads of one connection go one after another
+ *   a step        that took longer than a turn's share (a hash of everything cannot be cut) is followed by as long a rest
+ *
+ * So reads take all of a loop that has nothing else to do, and at most about half of one that has. The first reads of a
+ * turn need not wait: what is short is answered at once, as if this file were not there.
+ *
+ * What finished steps hold in memory until their read is complete is bounded: beyond HELD_MAX_BYTES only the read that
+ * has waited longest goes on, beside those that hold little. A connection that does not take its answers
+ * (`Call.unsentBytes`) gets no further ones.
+ */
+import { EtcdError } from "../base/error.ts";
+import type { Call } from "./call.ts";
+
+/** What reads may take of one turn. A put beside them waits for one turn, a read through the log for two. */
+export const TURN_MS = 1;
+
+/** What unfinished reads may hold together, and how much one may hold beyond that. */
+export const HELD_MAX_BYTES = 256 * 1024 * 1024;
+const HELD_LITTLE_BYTES = 1024 * 1024;
+
+/** The longest answer. A longer one is refused, as grpc-go refuses what is longer than 2 GiB. */
+export const ANSWER_MAX_BYTES = 1024 * 1024 * 1024;
+
+/** Answers not yet taken by a peer from which on its next reads wait, and when it is looked at again. */
+export const UNSENT_MAX_BYTES = 16 * 1024 * 1024;
+const UNSENT_LOOK_MS = 5;
+
+/** Steps that yield how many bytes the read holds by now, and return its answer. Thrown refusals are the call's. */
+export type Steps<T> = Generator<number, T, void>;
+
+/** Of the clock, what turns need. */
+export interface TurnClock {
+  monotonicMs(): number;
+  soon(action: () => void): void;
+  after(delayMs: number, action: () => void): unknown;
+}
+
+/** What a read knows of its caller. */
+export type Reader = Pick<Call, "remoteAddress" | "canceled" | "unsentBytes">;
+
+interface Read {
+  readonly steps: Steps<unknown>;
+  readonly reader: Reader;
+  readonly done: (answer: unknown) => void;
+  readonly failed: (error: unknown) => void;
+  heldBytes: number;
+}
+
+export class HeavyReads {
+  readonly #clock: TurnClock | undefined;
+  /** The reads of each connection that has any; the first is at work. In the order of their turns. */
+  readonly #lanes = new Map<string, Read[]>();
+  #heldBytes = 0;
+  #scheduled = false;
+  /** Time that reads have had in the turn at hand, as far as they were answered at once. */
+  #spentMs = 0;
+
+  /** Without a clock every read is answered at once. */
+  constructor(clock: TurnClock | undefined) {
+    this.#clock = clock;
+  }
+
+  /** Reads that wait or are at work. */
+  get size(): number {
+    let size = 0;
+    for (const lane of this.#lanes.values()) size += lane.length;
+    return size;
+  }
+
+  /** The answer of `steps`: at once when there is time for it and nobody waits, else when its turns have come. */
+  run<T>(reader: Reader, steps: Steps<T>): T | Promise<T> {
+    let heldBytes = 0;
+    const clock = this.#clock;
+    if (clock === undefined || (this.#lanes.size === 0 && this.#spentMs < TURN_MS)) {
+      const startedMs = clock?.monotonicMs() ?? 0;
+      do {
+        const step = steps.next();
+        if (clock !== undefined && (step.done === true || clock.monotonicMs() - startedMs >= TURN_MS)) {
+          this.#spend(clock, clock.monotonicMs() - startedMs);
+        }
+        if (step.done === true) return step.value;
+        heldBytes = step.value;
+      } while (clock === undefined || this.#spentMs < TURN_MS);
+    }
+    return new Promise<T>((done, failed) => {
+      const read: Read = { steps, reader, done: done as (answer: unknown) => void, failed, heldBytes };
+      this.#heldBytes += heldBytes;
+      const lane = this.#lanes.get(reader.remoteAddress);
+      if (lane === undefined) this.#lanes.set(reader.remoteAddress, [read]);
+      else lane.push(read);
+      this.#schedule(clock as TurnClock, 0);
+    });
+  }
+
+  /** Counts what was answered at once; the next turn begins at nothing again. */
+  #spend(clock: TurnClock, ms: number): void {
+    this.#spentMs += ms;
+    this.#schedule(clock, 0);
+  }
+
+  #schedule(clock: TurnClock, restMs: number): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const turn = () => {
+      this.#scheduled = false;
+      this.#turn(clock);
+    };
+    if (restMs > 0) clock.after(restMs, turn);
+    else clock.soon(turn);
+  }
+
+  #turn(clock: TurnClock): void {
+    this.#spentMs = 0;
+    const startedMs = clock.monotonicMs();
+    let tookMs = 0;
+    let idle = 0;
+    while (tookMs < TURN_MS && idle < this.#lanes.size) {
+      const [connection, lane] = this.#lanes.entries().next().value as [string, Read[]];
+      this.#lanes.delete(connection);
+      if (this.#mayGoOn(lane[0] as Read)) {
+        idle = 0;
+        this.#step(lane);
+      } else idle++;
+      if (lane.length > 0) this.#lanes.set(connection, lane); // at the end: the others have their turn
+      tookMs = clock.monotonicMs() - startedMs;
+    }
+    if (this.#lanes.size === 0) return;
+    if (idle > 0 && idle === this.#lanes.size) this.#schedule(clock, UNSENT_LOOK_MS);
+    else this.#schedule(clock, tookMs > 2 * TURN_MS ? tookMs : 0);
+  }
+
+  #mayGoOn(read: Read): boolean {
+    if (read.reader.canceled) return true; // it ends
+    if ((read.reader.unsentBytes ?? 0) > UNSENT_MAX_BYTES) return false;
+    if (this.#heldBytes <= HELD_MAX_BYTES || read.heldBytes <= HELD_LITTLE_BYTES) return true;
+    // The largest goes on: it is nearest to its end, and only ends make room.
+    for (const [other] of this.#lanes.values()) {
+      if (other !== undefined && other.heldBytes > read.heldBytes && !other.reader.canceled) return false;
+    }
+    return true;
+  }
+
+  /** One step of a connection's first read. */
+  #step(lane: Read[]): void {
+    const read = lane[0] as Read;
+    if (read.reader.canceled) {
+      this.#end(lane, read);
+      read.failed(new EtcdError("Canceled")); // nobody hears it
+      return;
+    }
+    try {
+      const step = read.steps.next();
+      if (step.done === true) {
+        this.#end(lane, read);
+        read.done(step.value);
+        return;
+      }
+      this.#heldBytes += step.value - read.heldBytes;
+      read.heldBytes = step.value;
+      if (step.value > ANSWER_MAX_BYTES) throw new EtcdError("TooManyRequests");
+    } catch (error) {
+      this.#end(lane, read);
+      read.failed(error);
+    }
+  }
+
+  #end(lane: Read[], read: Read): void {
+    lane.shift();
+    this.#heldBytes -= read.heldBytes;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A transaction of nothing but ranges, in steps: the compares at once, then its reads one after another, all at the
+ * revision at which the compares were judged. So it is one moment's answer although others have their turns in between.
+ */
+import { EtcdError } from "../base/error.ts";
+import {
+  type RangeRequest,
+  type RequestOp,
+  ResponseHeader,
+  ResponseOp,
+  type TxnRequest,
+  TxnResponse,
+} from "../proto/etcdserverpb.ts";
+import type { Call } from "./call.ts";
+import type { HeavyReads, Steps } from "./heavy-reads.ts";
+import type { MemberApi } from "./member-api.ts";
+import { type PageSize, pageReader, rangeSteps } from "./range-steps.ts";
+
+/** How often it begins again when a compaction takes its revision away, before it is done in one go. */
+const ATTEMPTS = 3;
+
+/**
+ * Whether it only reads, and may be long: a nested one goes through the log, and one key is soon read. A negative
+ * revision has rules of its own here, which the member knows.
+ */
+export function isLongReadOnlyTxn({ success, failure, compare }: TxnRequest): boolean {
+  const all = [success, failure];
+  const isRead = ({ request }: RequestOp) => request?.kind === "range" && request.value.revision >= 0;
+  if (!all.every((branch) => branch.every(isRead))) return false;
+  const isLong = ({ request }: RequestOp) => request?.kind === "range" && request.value.rangeEnd.length > 0;
+  return all.some((branch) => branch.some(isLong)) || compare.some(({ rangeEnd }) => rangeEnd.length > 0);
+}
+
+export class TxnReader {
+  readonly #member: MemberApi;
+  readonly #reads: HeavyReads;
+  readonly #pages: PageSize;
+
+  constructor(member: MemberApi, reads: HeavyReads, pages: PageSize) {
+    this.#member = member;
+    this.#reads = reads;
+    this.#pages = pages;
+  }
+
+  /** Of one that `isLongReadOnlyTxn`. */
+  async read(request: TxnRequest, call: Call): Promise<TxnResponse> {
+    for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+      if (!isSerializable(request)) await this.#member.linearizableRead();
+      const judged = await this.#reads.run(call, compareSteps(this.#member, request, call));
+      try {
+        return await this.#reads.run(call, this.#branchSteps(request, judged, call));
+      } catch (error) {
+        if (!(error instanceof EtcdError) || error.code !== "Compacted") throw error;
+      }
+    }
+    return this.#member.txn(request, call);
+  }
+
+  *#branchSteps(request: TxnRequest, judged: TxnResponse, call: Call): Steps<TxnResponse> {
+    const revision = judged.header?.revision ?? 0;
+    const ranges = rangesOf(judged.succeeded ? request.success : request.failure);
+    if (ranges.some((range) => range.revision > revision)) throw new EtcdError("FutureRevision");
+    const read = pageReader(this.#member, call);
+    const responses: ResponseOp[] = [];
+    let heldBytes = 0;
+    for (const range of ranges) {
+      if (responses.length > 0) yield heldBytes;
+      const steps = rangeSteps({ ...range, revision: range.revision || revision }, read, this.#pages);
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next()) yield heldBytes + step.value;
+      for (const { length } of step.value.kvs) heldBytes += length;
+      const value = { ...step.value, header: ResponseHeader.create({ revision }) };
+      responses.push(ResponseOp.create({ response: { kind: "range", value } }));
+    }
+    return TxnResponse.create({ header: judged.header, succeeded: judged.succeeded, responses });
+  }
+}
+
+/** One step: without operations the member answers at once, and says at which revision. */
+// biome-ignore lint/correctness/useYield: one step
+function* compareSteps(member: MemberApi, request: TxnRequest, call: Call): Steps<Promise<TxnResponse>> {
+  return member.txn({ ...request, success: [], failure: [] }, call);
+}
+
+function isSerializable({ success, failure }: TxnRequest): boolean {
+  return [success, failure].every((branch) => rangesOf(branch).every(({ serializable }) => serializable));
+}
+
+function rangesOf(branch: readonly RequestOp[]): RangeRequest[] {
+  return branch.flatMap(({ request }) => (request?.kind === "range" ? [request.value] : []));
+}
