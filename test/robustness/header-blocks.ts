@@ -31,7 +31,7 @@ export class HeaderBlocks {
     const parts: Buffer[] = [];
     if (this.#prng.chance(0.08)) {
       if (this.#prng.chance(0.3)) parts.push(this.#resize(this.#prng.below(CAPACITY_MAX + 1)));
-      parts.push(this.#resize(this.#prng.pick([0, 40, 200, CAPACITY_MAX])));
+      parts.push(this.#resize(this.#prng.pick([0, 40, 200, this.#size, Math.max(0, this.#size - 1), CAPACITY_MAX])));
     }
     for (const field of fields) parts.push(this.#field(field));
     return Buffer.concat(parts);
@@ -69,6 +69,10 @@ export class HeaderBlocks {
     return Buffer.concat([integer(0x80, 7, packed.length), packed]);
   }
 
+  get #size(): number {
+    return this.#table.reduce((sum, field) => sum + sizeOf(field), 0);
+  }
+
   #add(field: Field): void {
     const size = sizeOf(field);
     this.#evict(size);
@@ -76,7 +80,7 @@ export class HeaderBlocks {
   }
 
   #evict(room: number): void {
-    let total = this.#table.reduce((sum, field) => sum + sizeOf(field), 0);
+    let total = this.#size;
     while (this.#table.length > 0 && total + room > this.#capacity) total -= sizeOf(this.#table.pop() as Field);
   }
 }

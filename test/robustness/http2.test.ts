@@ -70,9 +70,11 @@ test("what a client may do is never refused, and is answered", async (t) => {
     peer.greet();
     const client = beginning(prng, STEPS_MAX);
     sendCut(peer, client.take(), prng);
+    const frames = peer.frames();
+    client.judgeWindows(frames);
     client.finish();
     peer.send(client.take());
-    client.judge(peer, peer.frames());
+    client.judge(peer, [...frames, ...peer.frames()]);
     requests += client.requests.length;
     end(peer);
   });

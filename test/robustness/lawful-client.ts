@@ -15,6 +15,8 @@ const { END_STREAM, END_HEADERS, PADDED, PRIORITY } = Flag;
 const OK = [new SharedField(":status", "200")];
 const DONE = [new SharedField("grpc-status", "0")];
 const NO_BYTES = new Uint8Array(0);
+/** What a window is before anybody says more. */
+const DEFAULT_WINDOW = 65_535;
 /** A request for this path is not answered. */
 export const HOLD = "/hold";
 
@@ -51,11 +53,18 @@ export class LawfulClient {
   readonly requests: Request[] = [];
   #out: Buffer[] = [];
   #pings = 0;
+  /** What the server may send at most: on the connection, and on each stream more than its first window. */
+  #room = DEFAULT_WINDOW;
+  readonly #rooms = new Map<number, number>();
+  #firstWindow = DEFAULT_WINDOW;
+  /** Sends long bodies, so that windows are used up. */
+  readonly #heavy: boolean;
   #nextId = 1;
 
   constructor(prng: Prng) {
     this.prng = prng;
     this.blocks = new HeaderBlocks(prng);
+    this.#heavy = prng.chance(0.05);
   }
 
   /** What has been sent since this was last asked. */
@@ -170,7 +179,7 @@ export class LawfulClient {
 
   data(request: Request, end: boolean): void {
     const { prng } = this;
-    let length = prng.below(prng.chance(0.03) ? 16_000 : 300);
+    let length = prng.below(prng.chance(this.#heavy ? 0.8 : 0.03) ? 16_000 : 300);
     if (request.owed !== undefined) length = end ? request.owed : prng.below(request.owed + 1);
     const bytes = Buffer.from(prng.bytes(length));
     request.body = Buffer.concat([request.body, bytes]);
@@ -212,6 +221,7 @@ export class LawfulClient {
         [7 + prng.below(1000), prng.uint32()],
       ]),
     );
+    for (const [name, value] of pairs) if (name === 4) this.#firstWindow = Math.max(this.#firstWindow, value);
     this.#out.push(settingsOf(pairs));
     if (prng.chance(0.3)) this.#send(FrameType.SETTINGS, Flag.ACK, 0, NO_BYTES);
   }
@@ -219,7 +229,13 @@ export class LawfulClient {
   #windowUpdate(): void {
     const { prng, requests } = this;
     const ids = [0, ...requests.map(({ id }) => id)];
-    this.#send(FrameType.WINDOW_UPDATE, 0, prng.pick(ids), uint32(1 + prng.below(10_000)));
+    this.#widen(prng.pick(ids), 1 + prng.below(10_000));
+  }
+
+  #widen(id: number, more: number): void {
+    if (id === 0) this.#room += more;
+    else this.#rooms.set(id, (this.#rooms.get(id) ?? 0) + more);
+    this.#send(FrameType.WINDOW_UPDATE, 0, id, uint32(more));
   }
 
   #priority(): void {
@@ -244,8 +260,21 @@ export class LawfulClient {
   /** Ends what is open, and lets the server send whatever it still has. */
   finish(): void {
     for (const request of this.open) this.data(request, true);
-    this.#send(FrameType.WINDOW_UPDATE, 0, 0, uint32(20_000_000));
-    for (const { id } of this.requests) this.#send(FrameType.WINDOW_UPDATE, 0, id, uint32(1_000_000));
+    this.#widen(0, 20_000_000);
+    for (const { id } of this.requests) this.#widen(id, 1_000_000);
+  }
+
+  /** Whether the server has sent no more than the windows so far allow. */
+  judgeWindows(frames: readonly Frame[]): void {
+    const sent = new Map<number, number>();
+    for (const { type, id, payload } of frames) {
+      if (type !== FrameType.DATA) continue;
+      for (const whole of [0, id]) sent.set(whole, (sent.get(whole) ?? 0) + payload.length);
+    }
+    for (const [id, bytes] of sent) {
+      const most = id === 0 ? this.#room : this.#firstWindow + (this.#rooms.get(id) ?? 0);
+      assert.ok(bytes <= most, `${bytes} bytes on stream ${id}, which has room for ${most}`);
+    }
   }
 
   #send(type: number, flags: number, id: number, payload: Uint8Array): void {
