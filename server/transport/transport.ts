@@ -59,6 +59,8 @@ export interface TransportOptions {
 /** Senders who are no members that we answer; a further one is not taken up. A cluster is far smaller. */
 export const REMOTES_MAX = 64;
 
+const STREAMS_PATH = "/raft/stream/";
+/** Which stream, and who dials. */
 const STREAM_PATH = /^\/raft\/stream\/(message|msgapp)\/([^/]*)$/;
 
 interface Stranger {
@@ -197,25 +199,17 @@ export class Transport implements Network {
 
   #route(started: Started, request: IncomingMessage, response: ServerResponse): void {
     const path = pathOf(request);
-    const stream = STREAM_PATH.exec(path);
     const kind = questionKindOf(path);
-    if (stream !== null) this.#openStream(started, stream[1] as StreamKind, stream[2] as string, request, response);
+    if (path.startsWith(STREAMS_PATH)) this.#openStream(started, path, request, response);
     else if (path === "/raft") void this.#takeMessage(started, request, response);
     else if (path === "/raft/snapshot") this.#takeSnapshot(started, request, response);
     else if (path === PROBING_PATH) answerProbe(response, this.#world.clock);
     else if (kind !== undefined) void answer(kind, path, request, response, started.world, started.receiver.answers);
-    else if (path.startsWith("/raft/stream/")) answerText(response, 404, "invalid path");
     else answerText(response, 404, "404 page not found");
   }
 
   /** A member dials to read from us. */
-  #openStream(
-    { receiver, world }: Started,
-    kind: StreamKind,
-    from: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): void {
+  #openStream({ receiver, world }: Started, path: string, request: IncomingMessage, response: ServerResponse): void {
     const { identity } = world;
     if (request.method !== "GET") {
       answerWrongMethod(response, "GET");
@@ -224,14 +218,15 @@ export class Transport implements Network {
     response.setHeader("X-Server-Version", identity.serverVersion);
     response.setHeader("X-Etcd-Cluster-ID", memberIdText(identity.clusterId));
     if (this.#isRefused(request, response)) return;
-    const caller = this.#callerOf(from, request, receiver);
+    const [, kind, from] = STREAM_PATH.exec(path) ?? [];
+    const caller = from === undefined ? { status: 404, text: "invalid path" } : this.#callerOf(from, request, receiver);
     if (caller instanceof Peer) {
       response.writeHead(200);
       response.flushHeaders();
-      caller.attach(kind, response);
+      caller.attach(kind as StreamKind, response);
       return;
     }
-    world.logger.warn("rejected stream from remote peer", { "remote-peer-id": from, error: caller.text });
+    world.logger.warn("rejected stream from remote peer", { path, error: caller.text });
     answerText(response, caller.status, caller.text);
   }
 
