@@ -1,53 +1,46 @@
-/** What is measured: each row is one run of etcd's own load generator against a running server. */
+/** The rows of the table: what each is called, its unit, and what it is held against. How it is measured: experiments. */
+import type { Goal } from "./verdict.ts";
 
 export interface Row {
   readonly name: string;
-  /** Arguments of `benchmark` after the endpoint. */
-  readonly load: readonly string[];
-  /** Puts this many keys of 256 bytes first. */
-  readonly keys: number;
+  readonly unit: string;
+  readonly goal: Goal;
 }
 
-/** Of every value. */
-export const VALUE_BYTES = 256;
+const more = (aim: number, floor: number): Goal => ({ of: "ratio", better: "more", aim, floor });
+const less = (aim: number, floor: number): Goal => ({ of: "ratio", better: "less", aim, floor });
+const atMost = (aim: number, floor: number): Goal => ({ of: "ours", better: "less", aim, floor });
 
-/** The key that the reading rows ask for; put before they run. */
-export const READ_KEY = "benchmark-key";
+export const ROWS = {
+  rangeSerializable: { name: "range serializable, 1000 in flight", unit: "/s", goal: more(5, 4) },
+  rangeTls: { name: "range serializable over TLS, 1000 in flight", unit: "/s", goal: more(12, 8) },
+  rangeLinearizable: { name: "range linearizable, 1000 in flight", unit: "/s", goal: more(4.5, 3.5) },
+  rangeLatency: { name: "range p50, 1 in flight", unit: "us", goal: less(0.6, 0.8) },
+  put1000: { name: "put, 1000 in flight", unit: "/s", goal: more(5, 2.5) },
+  put100: { name: "put, 100 in flight", unit: "/s", goal: more(4, 2.5) },
+  putGo1000: { name: "put by etcd's benchmark, 1000 clients", unit: "/s", goal: more(2.4, 1.8) },
+  putGo1: { name: "put by etcd's benchmark, 1 client", unit: "/s", goal: more(1.3, 1.1) },
+  putLatency: { name: "put p50, 1 in flight", unit: "us", goal: less(0.7, 0.85) },
+  update: { name: "txn compare-and-put 1 KiB, 1000 in flight", unit: "/s", goal: more(4, 2.5) },
+  list: { name: "list of 500 x 1 KiB, 16 in flight", unit: "/s", goal: more(3, 2) },
+  watch: { name: "watch fan-out 1 to 1000", unit: "events/s", goal: more(15, 10) },
+  keepalive: { name: "keepalives, 200 streams", unit: "/s", goal: more(1.5, 1) },
+  memory: { name: "size: RSS with 1 M keys", unit: "MiB", goal: less(1, 1.2) },
+  restart: { name: "size: restart with 1 M keys", unit: "ms", goal: less(0.5, 0.8) },
+  compaction: { name: "stall while compacting 300 k revisions", unit: "ms", goal: atMost(20, 50) },
+  defragment: { name: "stall while giving space back", unit: "ms", goal: atMost(20, 50) },
+  kubernetes: {
+    name: "kube-apiserver: creates, updates, lists; the store's processor time",
+    unit: "",
+    goal: { of: "elsewhere", aim: "1x; 0.5x", floor: "1x; 0.8x", by: "npm run test:kubernetes -- store" },
+  },
+} as const satisfies Record<string, Row>;
 
-export const ROWS: readonly Row[] = [
-  { name: "put, 1 client", keys: 0, load: put({ conns: 1, clients: 1, total: 2000 }) },
-  { name: "put, 100 clients", keys: 0, load: put({ conns: 10, clients: 100, total: 20_000 }) },
-  { name: "put, 1000 clients", keys: 0, load: put({ conns: 100, clients: 1000, total: 30_000 }) },
-  { name: "range linearizable, 100 clients", keys: 10_000, load: range("l", 100, 20_000) },
-  { name: "range serializable, 100 clients", keys: 10_000, load: range("s", 100, 20_000) },
-];
+export type RowId = keyof typeof ROWS;
 
-function put(how: { conns: number; clients: number; total: number }): string[] {
-  return [
-    `--conns=${how.conns}`,
-    `--clients=${how.clients}`,
-    "put",
-    "--key-size=16",
-    `--val-size=${VALUE_BYTES}`,
-    "--key-space-size=100000",
-    `--total=${how.total}`,
-  ];
-}
+export const ROW_IDS: readonly RowId[] = Object.keys(ROWS) as RowId[];
 
-function range(consistency: "l" | "s", clients: number, total: number): string[] {
-  return ["--conns=10", `--clients=${clients}`, "range", READ_KEY, `--consistency=${consistency}`, `--total=${total}`];
-}
-
-/** Fills the store for rows that read. */
-export function fill(keys: number): string[] {
-  return [
-    "--conns=10",
-    "--clients=200",
-    "put",
-    "--key-size=16",
-    `--val-size=${VALUE_BYTES}`,
-    "--sequential-keys",
-    `--key-space-size=${keys}`,
-    `--total=${keys}`,
-  ];
+/** Rows whose name has one of the parts in it; all when there is no part. */
+export function chosenRows(parts: readonly string[]): RowId[] {
+  return ROW_IDS.filter((id) => parts.length === 0 || parts.some((part) => ROWS[id].name.includes(part)));
 }

@@ -1,101 +1,170 @@
 /**
- * `npm run bench`: the store beside real etcd on this machine, in this run. Pairs are interleaved and their order turns,
- * so that what disturbs the machine disturbs both. Arguments choose rows by a part of their name; PAIRS sets how many.
+ * `npm run bench`: the store beside real etcd, on this machine and in this run; see docs/performance.md. Exit code 1 when
+ * a row lies under its floor or could not be measured, 2 when the command line cannot be understood.
  */
 import { execFile } from "node:child_process";
-import { cpus, release, totalmem } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { promisify } from "node:util";
-import { utf8Bytes } from "../../server/base/bytes.ts";
-import { connect } from "../../server/client/client.ts";
-import { SERVICES } from "../../server/proto/services.ts";
-import { KVORUM_COMMAND, ServerProcess } from "../support/server-process.ts";
 import { findTool } from "../support/tools.ts";
-import { fill, READ_KEY, ROWS, type Row, VALUE_BYTES } from "./rows.ts";
-import { median, type Ratio, ratioOf } from "./statistics.ts";
+import { EXPERIMENTS, type Experiment, type Kit } from "./experiments.ts";
+import { figuresOf, type Pair, runPairs } from "./interleave.ts";
+import { type Options, readOptions, UsageError } from "./options.ts";
+import { profileLoad } from "./profile/run.ts";
+import { chosenRows, ROWS, type Row, type RowId } from "./rows.ts";
+import { median, ratioOf } from "./statistics.ts";
+import { abandonAll, OUR_FLAGS } from "./subject.ts";
+import { HEADING, linesOf, listLines } from "./table.ts";
+import { agree, type Measured, verdictOf } from "./verdict.ts";
 
-const PAIRS = Number(process.env["PAIRS"] ?? 7);
-const run = promisify(execFile);
+const NEEDED = ["etcd", "etcd-benchmark", "h2load"] as const;
 
-interface Result {
-  readonly row: string;
-  readonly ours: number;
-  readonly theirs: number;
-  readonly ratio: Ratio;
+/** One way of measuring a row: what came of it, and of which pairs. */
+interface Way extends Measured {
+  readonly pairs: readonly (readonly [ours: number, theirs: number])[];
+  readonly notes: readonly string[];
 }
 
-const etcd = findTool("etcd");
-const load = findTool("etcd-benchmark");
-if (etcd === undefined || load === undefined) {
-  console.error(
-    "bench needs real `etcd` and `etcd-benchmark` on PATH or in the bin folder of KVORUM_TOOLS (~/.cache/kvorum-tools)",
-  );
-  process.exit(1);
-}
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => {
+    abandonAll();
+    process.exit(code);
+  });
 
-const chosen = process.argv.slice(2);
-const rows = ROWS.filter(({ name }) => chosen.length === 0 || chosen.some((part) => name.includes(part)));
-if (rows.length === 0) {
-  console.error(
-    `no row is named like "${chosen.join('", "')}"; there are: ${ROWS.map(({ name }) => `"${name}"`).join(", ")}`,
-  );
-  process.exit(2);
-}
+process.exitCode = await main();
 
-const { stdout: version } = await run(etcd, ["--version"]);
-console.log(`${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`);
-console.log(
-  `ours on Node ${process.version}; theirs ${version.split("\n")[0]}; ${PAIRS} pairs a row, requests/s, 90 % interval\n`,
-);
-const results: Result[] = [];
-for (const row of rows) {
-  const result = await measure(row, etcd, load);
-  results.push(result);
-  const { median: middle, low, high } = result.ratio;
-  console.log(
-    `${row.name.padEnd(34)} ours ${result.ours.toFixed(0).padStart(7)}  etcd ${result.theirs.toFixed(0).padStart(7)}  ` +
-      `ratio ${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`,
-  );
-}
-console.log(
-  `\n${JSON.stringify({ date: new Date().toISOString(), node: process.version, etcd: version.split("\n")[0], results })}`,
-);
-
-async function measure(row: Row, etcdPath: string, loadPath: string): Promise<Result> {
-  const ours = await ServerProcess.start({ command: KVORUM_COMMAND });
-  const theirs = await ServerProcess.start({ command: [etcdPath], flags: ["--log-level=info"] });
+async function main(): Promise<number> {
   try {
-    for (const server of [ours, theirs]) if (row.keys > 0) await prepare(loadPath, server, row.keys);
-    const pairs: [number, number][] = [];
-    for (let pair = 0; pair < PAIRS; pair++) {
-      const order = pair % 2 === 0 ? [ours, theirs] : [theirs, ours];
-      const rates = new Map<ServerProcess, number>();
-      for (const server of order) rates.set(server, await generate(loadPath, server, row.load));
-      pairs.push([rates.get(ours) as number, rates.get(theirs) as number]);
-    }
-    return {
-      row: row.name,
-      ours: median(pairs.map(([rate]) => rate)),
-      theirs: median(pairs.map(([, rate]) => rate)),
-      ratio: ratioOf(pairs, Math.random),
-    };
-  } finally {
-    await Promise.all([ours.remove(), theirs.remove()]);
+    const options = readOptions(process.argv.slice(2), process.env);
+    if (options.mode === "list") return print(listLines());
+    const rows = chosenRows(options.parts);
+    if (rows.length === 0) throw new UsageError(`no row is named like "${options.parts.join('", "')}": see --list`);
+    const tools = findTools();
+    const kit: Kit = { h2load: tools.h2load, benchmark: tools["etcd-benchmark"], options };
+    return await (options.mode === "profile" ? profile(rows, kit) : measureAll(rows, kit, tools.etcd));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    return 2;
   }
 }
 
-/** Many keys, and the one that is read. */
-async function prepare(loadPath: string, server: ServerProcess, keys: number): Promise<void> {
-  await generate(loadPath, server, fill(keys));
-  const client = connect(server.url);
-  await client.unary(SERVICES.kv.methods.put, { key: utf8Bytes(READ_KEY), value: new Uint8Array(VALUE_BYTES) });
-  client.close();
+function print(lines: readonly string[]): number {
+  for (const line of lines) console.log(line);
+  return 0;
 }
 
-/** Requests a second that the load generator counted. Throws when a single one failed. */
-async function generate(loadPath: string, server: ServerProcess, load: readonly string[]): Promise<number> {
-  const { stdout, stderr } = await run(loadPath, [`--endpoints=${server.endpoint}`, ...load], { maxBuffer: 2 ** 26 });
-  const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
-  if (rate === undefined || /Error distribution/.test(stdout))
-    throw new Error(`the load failed:\n${stdout}\n${stderr}`);
-  return Number(rate);
+function findTools(): Record<(typeof NEEDED)[number], string> {
+  const found = NEEDED.map((name) => [name, findTool(name)] as const);
+  const missing = found.flatMap(([name, path]) => (path === undefined ? [name] : []));
+  if (missing.length === 0) return Object.fromEntries(found) as Record<(typeof NEEDED)[number], string>;
+  throw new UsageError(
+    `bench needs ${missing.join(" and ")} on PATH or in the bin folder of KVORUM_TOOLS (~/.cache/kvorum-tools): ` +
+      "etcd 3.7, its tools/benchmark named etcd-benchmark, and h2load of nghttp2",
+  );
+}
+
+async function measureAll(rows: readonly RowId[], kit: Kit, etcd: string): Promise<number> {
+  const machine = await describe(etcd, kit.options);
+  print([...machine.lines, "", HEADING]);
+  const ways = new Map<RowId, Way[]>();
+  const failures = new Map<RowId, string>();
+  for (const group of groupsOf(rows)) {
+    for (const experiment of group)
+      try {
+        const pairs = await runPairs(experiment, kit, { etcd });
+        for (const id of experiment.rows) ways.set(id, [...(ways.get(id) ?? []), wayOf(experiment, pairs, id)]);
+      } catch (error) {
+        for (const id of experiment.rows) failures.set(id, error instanceof Error ? error.message : String(error));
+      }
+    const shared = new Set(group.flatMap((experiment) => experiment.rows));
+    for (const id of rows.filter((row) => shared.has(row))) print(rowLines(id, ways, failures));
+  }
+  for (const id of rows) if (!ways.has(id) && !failures.has(id)) print(linesOf(ROWS[id], []));
+  const results = rows.map((id) => resultOf(id, ways.get(id) ?? [], failures.get(id)));
+  const json = JSON.stringify({ ...machine.facts, loadAtEnd: loadavg(), rows: results });
+  if (kit.options.jsonFile !== undefined) writeFileSync(kit.options.jsonFile, `${json}\n`);
+  print(["", json]);
+  return results.some(({ verdict, failed }) => verdict === "UNDER FLOOR" || failed !== undefined) ? 1 : 0;
+}
+
+/** Experiments of the same rows, one after the other: a row is printed when all of its ways are known. */
+function groupsOf(rows: readonly RowId[]): Experiment[][] {
+  const groups = new Map<string, Experiment[]>();
+  for (const experiment of EXPERIMENTS) {
+    if (!experiment.rows.some((id) => rows.includes(id))) continue;
+    const key = experiment.rows.join();
+    groups.set(key, [...(groups.get(key) ?? []), experiment]);
+  }
+  return [...groups.values()];
+}
+
+function wayOf({ variant }: Experiment, pairs: readonly Pair[], id: RowId): Way {
+  const figures = figuresOf(pairs, id);
+  return {
+    variant,
+    ours: median(figures.map(([ours]) => ours)),
+    theirs: median(figures.map(([, theirs]) => theirs)),
+    ratio: ratioOf(figures, Math.random),
+    pairs: figures,
+    notes: notesOf(pairs),
+  };
+}
+
+/** "name: ours 1, 2, 3; etcd 4, 5, 6" */
+function notesOf(pairs: readonly Pair[]): string[] {
+  return Object.keys(pairs[0]?.ours.notes ?? {}).map((name) => {
+    const of = (who: "ours" | "theirs") => pairs.map((pair) => pair[who].notes?.[name]?.toFixed(1)).join(", ");
+    return `${name}: ours ${of("ours")}; etcd ${of("theirs")}`;
+  });
+}
+
+function rowLines(id: RowId, ways: ReadonlyMap<RowId, Way[]>, failures: ReadonlyMap<RowId, string>): string[] {
+  const row: Row = ROWS[id];
+  const measured = ways.get(id) ?? [];
+  const failed = failures.get(id);
+  const notes = measured.flatMap((way) => way.notes);
+  if (row.goal.of === "ours")
+    for (const { pairs } of measured)
+      notes.unshift(`all: ours ${each(pairs, 0)}; etcd ${each(pairs, 1)}. The verdict is of the middle one.`);
+  return [...linesOf(row, measured, notes), ...(failed === undefined ? [] : [`${row.name}: FAILED: ${failed}`])];
+}
+
+function each(pairs: Way["pairs"], side: 0 | 1): string {
+  return pairs.map((pair) => pair[side].toFixed(1)).join(", ");
+}
+
+function resultOf(id: RowId, measured: readonly Way[], failed: string | undefined) {
+  const { name, unit, goal }: Row = ROWS[id];
+  return { row: name, unit, goal, verdict: verdictOf(goal, measured), agrees: agree(measured), failed, ways: measured };
+}
+
+async function describe(etcd: string, options: Options) {
+  const { stdout } = await promisify(execFile)(etcd, ["--version"]);
+  const version = (stdout.split("\n")[0] as string).replace(/^etcd Version: /, "");
+  const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+  const { pairs, fewPairs, seconds } = options;
+  const load = loadavg();
+  const facts = { date: new Date().toISOString(), machine, node: process.version, etcd: version, flags: OUR_FLAGS };
+  return {
+    facts: { ...facts, pairs, fewPairs, seconds, loadAtStart: load },
+    lines: [
+      `${machine}; load ${load.map((value) => value.toFixed(1)).join(" ")}`,
+      `ours on Node ${process.version} with ${OUR_FLAGS.join(" ")}; etcd ${version}; ` +
+        `${pairs} pairs of ${seconds} s a row, ${fewPairs} for size and stalls`,
+    ],
+  };
+}
+
+/** The first way of measuring the first row that fits. */
+async function profile(rows: readonly RowId[], kit: Kit): Promise<number> {
+  const [first, ...others] = rows.flatMap((id) => EXPERIMENTS.filter((experiment) => experiment.rows.includes(id)));
+  if (first === undefined) throw new UsageError("that row is measured elsewhere: see --list");
+  const nameOf = ({ rows: [id], variant }: Experiment) => `${ROWS[id as RowId].name} (${variant})`;
+  console.log(`profile of: ${nameOf(first)}`);
+  if (others.length > 0) console.log(`not of: ${others.map(nameOf).join("; ")}`);
+  return print(await profileLoad(first, kit));
 }

@@ -1,0 +1,64 @@
+/** Pairs of measurements, one of ours and one of etcd's, whose order turns: what disturbs the machine disturbs both. */
+import type { Experiment, Kit, Reading } from "./experiments.ts";
+import type { RowId } from "./rows.ts";
+import { removeSubject, type Subject, type SubjectOptions, startSubject, type Who } from "./subject.ts";
+
+/** One measurement of each. */
+export type Pair = Readonly<Record<Who, Reading>>;
+
+/** The first run of each server is not counted: code that has just started is not what is asked about. */
+export async function runPairs(experiment: Experiment, kit: Kit, options: SubjectOptions): Promise<Pair[]> {
+  const settings = { ...options, tls: experiment.tls };
+  if (experiment.slow) return freshPairs(experiment, kit, settings);
+  const subjects: Subject[] = [];
+  try {
+    for (const who of ["ours", "theirs"] as const) subjects.push(await startSubject(who, settings));
+    for (const subject of subjects) await experiment.prepare(subject, kit);
+    const warm = { ...kit, options: { ...kit.options, seconds: 1 } };
+    for (const subject of subjects) await experiment.measure(subject, warm);
+    const pairs: Pair[] = [];
+    for (let pair = 0; pair < kit.options.pairs; pair++) {
+      const order = pair % 2 === 0 ? subjects : subjects.toReversed();
+      const readings = new Map<Who, Reading>();
+      for (const subject of order) readings.set(subject.who, await experiment.measure(subject, kit));
+      pairs.push(pairOf(readings));
+    }
+    return pairs;
+  } finally {
+    for (const subject of subjects) await removeSubject(subject);
+  }
+}
+
+/** Servers that are new for each measurement, one at a time: a full store beside would take the other's memory. */
+async function freshPairs(experiment: Experiment, kit: Kit, options: SubjectOptions): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  for (let pair = 0; pair < kit.options.fewPairs; pair++) {
+    const readings = new Map<Who, Reading>();
+    for (const who of pair % 2 === 0 ? (["ours", "theirs"] as const) : (["theirs", "ours"] as const)) {
+      const subject = await startSubject(who, options);
+      try {
+        await experiment.prepare(subject, kit);
+        readings.set(who, await experiment.measure(subject, kit));
+      } finally {
+        await removeSubject(subject);
+      }
+    }
+    pairs.push(pairOf(readings));
+  }
+  return pairs;
+}
+
+function pairOf(readings: ReadonlyMap<Who, Reading>): Pair {
+  return { ours: readings.get("ours") as Reading, theirs: readings.get("theirs") as Reading };
+}
+
+/** The figures of one row. */
+export function figuresOf(pairs: readonly Pair[], id: RowId): [number, number][] {
+  return pairs.map(({ ours, theirs }) => [figure(ours, id), figure(theirs, id)]);
+}
+
+function figure({ figures }: Reading, id: RowId): number {
+  const value = figures[id];
+  if (value === undefined || !Number.isFinite(value)) throw new Error(`an experiment gave no figure for "${id}"`);
+  return value;
+}
