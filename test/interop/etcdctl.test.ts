@@ -167,7 +167,7 @@ function commands(
       const watching = background("watch", "now");
       let told = "";
       const seen = watching
-        .says((text) => text !== "")
+        .says((text) => /\n\d+\n/.test(text)) // a pipe may cut it before
         .then((text) => {
           told = text;
         });

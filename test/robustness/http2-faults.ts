@@ -74,9 +74,9 @@ const COMPRESSED: readonly (readonly [what: string, block: (client: LawfulClient
   ["a string cut short", ({ prng }) => Buffer.concat([Buffer.of(0x40, 10 + prng.below(90)), prng.bytes(9)])],
   ["a table too large", ({ prng }) => integer(0x20, 5, 4097 + prng.below(100_000))],
   ["a change of the table behind a field", () => Buffer.of(0x82, 0x20)],
-  ["the symbol of the end in a string", () => Buffer.concat([Buffer.of(0x00, 0x84), Buffer.alloc(4, 0xff)])],
-  ["padding of zeros", () => Buffer.of(0x00, 0x81, 0x00)],
-  ["padding of a whole byte", () => Buffer.of(0x00, 0x82, 0x1f, 0xff)],
+  ["the symbol of the end in a string", () => Buffer.concat([Buffer.of(0, 1, 0x61, 0x84), Buffer.alloc(4, 0xff)])],
+  ["padding of zeros", () => Buffer.of(0, 1, 0x61, 0x81, 0)],
+  ["padding of a whole byte", () => Buffer.of(0, 1, 0x61, 0x82, 0x1f, 0xff)],
 ];
 
 export const FAULTS: readonly Fault[] = [

@@ -34,7 +34,7 @@ function sendCut(peer: RawPeer, bytes: Buffer, prng: Prng): void {
 
 function beginning(prng: Prng, steps: number): LawfulClient {
   const client = new LawfulClient(prng);
-  for (let step = prng.below(steps); step > 0; step--) client.step();
+  for (let step = prng.below(steps * (client.heavy ? 5 : 1)); step > 0; step--) client.step();
   return client;
 }
 

@@ -58,13 +58,13 @@ export class LawfulClient {
   readonly #rooms = new Map<number, number>();
   #firstWindow = DEFAULT_WINDOW;
   /** Sends long bodies, so that windows are used up. */
-  readonly #heavy: boolean;
+  readonly heavy: boolean;
   #nextId = 1;
 
   constructor(prng: Prng) {
     this.prng = prng;
     this.blocks = new HeaderBlocks(prng);
-    this.#heavy = prng.chance(0.05);
+    this.heavy = prng.chance(0.05);
   }
 
   /** What has been sent since this was last asked. */
@@ -179,7 +179,7 @@ export class LawfulClient {
 
   data(request: Request, end: boolean): void {
     const { prng } = this;
-    let length = prng.below(prng.chance(this.#heavy ? 0.8 : 0.03) ? 16_000 : 300);
+    let length = this.heavy ? prng.below(16_000) : prng.below(prng.chance(0.03) ? 16_000 : 300);
     if (request.owed !== undefined) length = end ? request.owed : prng.below(request.owed + 1);
     const bytes = Buffer.from(prng.bytes(length));
     request.body = Buffer.concat([request.body, bytes]);
