@@ -28,14 +28,22 @@ export class ByteQueue {
     this.#length += piece.length;
   }
 
-  /** The next byte. */
+  /** The next byte, which must be there. */
   byte(): number {
-    return this.take(1)[0] as number;
+    assert(this.#length > 0, "only bytes that have come are taken");
+    const byte = (this.#pieces[this.#first] as Uint8Array)[this.#offset] as number;
+    this.#use(1);
+    return byte;
   }
 
   /** The next 8 bytes as a big-endian number; above 2^53 it is only good for being found too large. */
   uint64(): number {
-    return readUint64(this.take(8), 0);
+    const piece = this.#pieces[this.#first];
+    const from = this.#offset;
+    if (piece === undefined || from + 8 > piece.length) return readUint64(this.take(8), 0);
+    const value = readUint64(piece, from);
+    this.#use(8);
+    return value;
   }
 
   /** The next `count` bytes, which must be there: a view, or memory of their own. */

@@ -103,31 +103,24 @@ export class MsgAppEncoder implements MessageEncoder {
   }
 }
 
-/** How far the frame being received has come. */
-type Stage =
-  | { readonly at: "type" }
-  | { readonly at: "entryCount" }
-  | { readonly at: "entryLength"; readonly entries: Entry[]; readonly count: number; readonly bytes: number }
-  | {
-      readonly at: "entry";
-      readonly entries: Entry[];
-      readonly count: number;
-      readonly bytes: number;
-      readonly length: number;
-    }
-  | { readonly at: "commit"; readonly entries: Entry[] }
-  | { readonly at: "messageLength" }
-  | { readonly at: "message"; readonly length: number };
-
-const AT_TYPE: Stage = { at: "type" };
 const LINK_IS_ALIVE = Message.create({ type: MessageType.HEARTBEAT });
+
+/** What the frame being received waits for. */
+type Stage = "type" | "count" | "entries" | "commit" | "length" | "message";
 
 export class MsgAppDecoder implements MessageDecoder {
   readonly #local: bigint;
   readonly #remote: bigint;
   readonly #maxBytes: number;
   readonly #queue = new ByteQueue();
-  #stage: Stage = AT_TYPE;
+  #stage: Stage = "type";
+  /** Of a frame of entries: those that have come, how many there will be, and what all take so far. */
+  #entries: Entry[] = [];
+  #count = 0;
+  #bytes = 0;
+  /** Of the entry or message being received; -1: its length has not come. */
+  #length = -1;
+  /** What the stream has come to. */
   #term = 0;
   #index = 0;
 
@@ -139,7 +132,7 @@ export class MsgAppDecoder implements MessageDecoder {
   }
 
   get pendingBytes(): number {
-    return this.#queue.length + (this.#stage === AT_TYPE ? 0 : 1);
+    return this.#queue.length + (this.#stage === "type" ? 0 : 1);
   }
 
   push(bytes: Uint8Array): void {
@@ -147,101 +140,98 @@ export class MsgAppDecoder implements MessageDecoder {
   }
 
   next(): Message | undefined {
+    const queue = this.#queue;
     for (;;) {
-      if (this.#queue.length < this.#wanted()) return undefined;
-      const message = this.#advance();
-      if (message !== undefined) return message;
-    }
-  }
-
-  /** Bytes without which the frame does not get further. */
-  #wanted(): number {
-    switch (this.#stage.at) {
-      case "type":
-        return 1;
-      case "entry":
-      case "message":
-        return this.#stage.length;
-      default:
-        return 8;
-    }
-  }
-
-  /** One step; what is wanted is there. Answers a message when one is complete. */
-  #advance(): Message | undefined {
-    const stage = this.#stage;
-    switch (stage.at) {
-      case "type":
-        return this.#begin(this.#queue.byte());
-      case "entryCount":
-        return this.#beginEntries(this.#queue.uint64());
-      case "entryLength": {
-        const length = this.#queue.uint64();
-        const bytes = boundedLength(stage.bytes + 8 + length, this.#maxBytes);
-        this.#stage = { ...stage, at: "entry", length, bytes };
-        return undefined;
+      switch (this.#stage) {
+        case "type":
+          if (queue.length < 1) return undefined;
+          if (this.#begin(queue.byte())) return LINK_IS_ALIVE;
+          break;
+        case "count":
+          if (queue.length < 8) return undefined;
+          this.#beginEntries(queue.uint64());
+          break;
+        case "entries":
+          if (!this.#takeEntries()) return undefined;
+          this.#stage = "commit";
+          break;
+        case "commit":
+          if (queue.length < 8) return undefined;
+          return this.#endEntries(queue.uint64());
+        case "length":
+          if (queue.length < 8) return undefined;
+          this.#length = boundedLength(queue.uint64(), this.#maxBytes);
+          this.#stage = "message";
+          break;
+        case "message":
+          if (queue.length < this.#length) return undefined;
+          return this.#takeMessage();
       }
-      case "entry":
-        return this.#takeEntry(stage.entries, stage.count, stage.bytes, stage.length);
-      case "commit":
-        return this.#endEntries(stage.entries, this.#queue.uint64());
-      case "messageLength":
-        this.#stage = { at: "message", length: boundedLength(this.#queue.uint64(), this.#maxBytes) };
-        return undefined;
-      case "message":
-        return this.#takeMessage(stage.length);
     }
   }
 
-  #begin(type: number): Message | undefined {
+  /** Whether that was all of the frame. */
+  #begin(type: number): boolean {
     switch (type) {
       case LINK_HEARTBEAT:
-        return LINK_IS_ALIVE;
+        return true;
       case ENTRIES:
-        this.#stage = { at: "entryCount" };
-        return undefined;
+        this.#stage = "count";
+        return false;
       case APPEND:
-        this.#stage = { at: "messageLength" };
-        return undefined;
+        this.#stage = "length";
+        return false;
       default:
         throw new FrameError(`a frame of type ${type}; 0, 1 and 2 are known`);
     }
   }
 
-  #beginEntries(count: number): undefined {
+  #beginEntries(count: number): void {
     boundedLength(count * 8, this.#maxBytes); // each has a length at least
-    this.#stage = count === 0 ? { at: "commit", entries: [] } : { at: "entryLength", entries: [], count, bytes: 0 };
+    this.#entries = [];
+    this.#count = count;
+    this.#bytes = 0;
+    this.#length = -1;
+    this.#stage = "entries";
   }
 
-  #takeEntry(entries: Entry[], count: number, bytes: number, length: number): undefined {
-    const entry = decoded(Entry.decode, this.#queue.take(length), "an entry");
-    const expected = this.#index + entries.length + 1;
-    if (entry.index !== expected) throw new FrameError(`entry ${entry.index} where the stream has come to ${expected}`);
-    entries.push(entry);
-    this.#stage = entries.length === count ? { at: "commit", entries } : { at: "entryLength", entries, count, bytes };
+  /** Whether all entries have come. */
+  #takeEntries(): boolean {
+    const queue = this.#queue;
+    const entries = this.#entries;
+    while (entries.length < this.#count) {
+      if (this.#length < 0) {
+        if (queue.length < 8) return false;
+        const length = queue.uint64();
+        this.#bytes = boundedLength(this.#bytes + 8 + length, this.#maxBytes);
+        this.#length = length;
+      }
+      if (queue.length < this.#length) return false;
+      const entry = decoded(Entry.decode, queue.take(this.#length), "an entry");
+      const expected = this.#index + entries.length + 1;
+      if (entry.index !== expected)
+        throw new FrameError(`entry ${entry.index} where the stream has come to ${expected}`);
+      entries.push(entry);
+      this.#length = -1;
+    }
+    return true;
   }
 
-  #endEntries(entries: Entry[], commit: number): Message {
+  #endEntries(commit: number): Message {
+    const entries = this.#entries;
     const index = this.#index;
     this.#index += entries.length;
-    this.#stage = AT_TYPE;
-    return Message.create({
-      type: MessageType.APP,
-      from: this.#remote,
-      to: this.#local,
-      term: this.#term,
-      logTerm: this.#term,
-      index,
-      entries,
-      commit,
-    });
+    this.#stage = "type";
+    const term = this.#term;
+    const ends = { from: this.#remote, to: this.#local };
+    return Message.create({ type: MessageType.APP, ...ends, term, logTerm: term, index, entries, commit });
   }
 
-  #takeMessage(length: number): Message {
-    const message = decoded(Message.decode, this.#queue.take(length), "an append");
+  #takeMessage(): Message {
+    const message = decoded(Message.decode, this.#queue.take(this.#length), "an append");
     this.#term = message.term;
     this.#index = message.entries.at(-1)?.index ?? message.index;
-    this.#stage = AT_TYPE;
+    this.#stage = "type";
     return message;
   }
 }

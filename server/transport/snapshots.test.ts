@@ -156,7 +156,7 @@ test("a snapshot that stops short, is none, or says nothing of itself, is refuse
   try {
     const whole = framed(Message.encode(snapMessage()));
     assert.match(await post(whole.subarray(0, 20)), /^HTTP\/1.1 400 .*unexpected EOF/s);
-    assert.match(await post(framed(Message.encode(two.heartbeat(2n, 1)))), /^HTTP\/1.1 400 .*wrong raft message type/);
+    assert.match(await post(framed(Message.encode(two.heartbeat(2n, 1)))), /^HTTP\/1.1 400 .*wrong raft message type/s);
     assert.match(await post(Uint8Array.of(0, 0, 0, 0, 0xff, 0, 0, 0)), /^HTTP\/1.1 400 .*4278190080 bytes; at most/s);
     const empty = Message.create({ type: MessageType.SNAP, to: 2n, from: 1n, term: 5 });
     assert.match(await post(framed(Message.encode(empty))), /^HTTP\/1.1 400 .*says what index it is of/s);
