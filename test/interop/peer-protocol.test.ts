@@ -7,8 +7,12 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { memberIdOf } from "../../server/cluster/ids.ts";
 import { MessageType } from "../../server/proto/raftpb.ts";
+import { TlsFiles } from "../../server/system/tls-files.ts";
+import { PeerCertificates } from "../../server/transport/peer-certificates.ts";
+import { CERTIFICATES } from "../support/certificates.ts";
 import { LogOnlyMember } from "../support/log-only-member.ts";
 import { freePorts, ServerProcess } from "../support/server-process.ts";
+import { LogLines } from "../support/settling.ts";
 import { requireTool } from "../support/tools.ts";
 
 const TOKEN = "peer-protocol";
@@ -76,6 +80,18 @@ for (const [program, version] of [
     });
   });
 
+  test(`members of ${program} and ours talk under certificates, by common name`, async (t) => {
+    await withSecureCluster(t, program, version, async ({ a, b, ours }) => {
+      await put(a, "secret", SETTLE_MS);
+      await until(() => ours.has("secret"), "our member applies what etcd's leader sends");
+      assert.deepEqual(streamsOpened(ours), ["stream Message", "stream MsgApp v2"]);
+      await b.stop("SIGKILL");
+      await put(a, "secret of two", SETTLE_MS);
+      const plain = await fetch(`http://127.0.0.1:${a.peerPort}/version`).catch((error: unknown) => error);
+      assert.ok(!(plain instanceof Response) || plain.status === 400, "the peer port takes TLS alone");
+    });
+  });
+
   test(`a snapshot comes in from ${program} and goes out to a new member of it`, async (t) => {
     await withCluster(t, program, version, SNAPSHOT_FLAGS, async ({ a, b, ours }) => {
       await put(a, "before", SETTLE_MS);
@@ -109,12 +125,44 @@ for (const [program, version] of [
   });
 }
 
+function withSecureCluster(
+  t: TestContext,
+  program: string,
+  version: string,
+  body: (cluster: Mixed) => Promise<void>,
+): Promise<void> {
+  const flags = [
+    `--peer-cert-file=${CERTIFICATES.serverCert}`,
+    `--peer-key-file=${CERTIFICATES.serverKey}`,
+    `--peer-trusted-ca-file=${CERTIFICATES.ca}`,
+    "--peer-client-cert-auth",
+    "--peer-cert-allowed-cn=kvorum-test-server",
+  ];
+  const logger = new LogLines();
+  const files = {
+    certFile: CERTIFICATES.serverCert,
+    keyFile: CERTIFICATES.serverKey,
+    trustedCaFile: CERTIFICATES.ca,
+    minVersion: "TLSv1.2",
+    maxVersion: "TLSv1.3",
+    ciphers: undefined,
+  } as const;
+  const certificates = new PeerCertificates({
+    server: new TlsFiles(files, logger),
+    isClientRequired: true,
+    allowedCommonNames: ["kvorum-test-server"],
+    logger,
+  });
+  return withCluster(t, program, version, flags, body, certificates);
+}
+
 async function withCluster(
   t: TestContext,
   program: string,
   serverVersion: string,
   flags: readonly string[],
   body: (cluster: Mixed) => Promise<void>,
+  certificates?: PeerCertificates,
 ): Promise<void> {
   const path = requireTool(t, program);
   if (path === undefined) return;
@@ -122,16 +170,23 @@ async function withCluster(
   const a = await ServerProcess.prepare({ command: [path], flags: aFlags });
   const b = await ServerProcess.prepare({ command: [path], flags: bFlags });
   const [port] = await freePorts(1);
+  const scheme = certificates === undefined ? "http" : "https";
+  const urlOf = (peerPort: number | undefined) => `${scheme}://127.0.0.1:${peerPort}`;
   const members = [
-    { name: "a", peerUrl: `http://127.0.0.1:${a.peerPort}` },
-    { name: "b", peerUrl: `http://127.0.0.1:${b.peerPort}` },
-    { name: "ours", peerUrl: `http://127.0.0.1:${port}` },
+    { name: "a", peerUrl: urlOf(a.peerPort) },
+    { name: "b", peerUrl: urlOf(b.peerPort) },
+    { name: "ours", peerUrl: urlOf(port) },
   ];
   const cluster = members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(",");
   const common = [`--initial-cluster=${cluster}`, `--initial-cluster-token=${TOKEN}`, ...flags];
-  aFlags.push("--name=a", ...common);
-  bFlags.push("--name=b", ...common);
-  const ours = new LogOnlyMember({ name: "ours", members, token: TOKEN, serverVersion });
+  for (const { server, name, own } of [
+    { server: a, name: "a", own: aFlags },
+    { server: b, name: "b", own: bFlags },
+  ]) {
+    const url = urlOf(server.peerPort);
+    own.push(`--name=${name}`, `--listen-peer-urls=${url}`, `--initial-advertise-peer-urls=${url}`, ...common);
+  }
+  const ours = new LogOnlyMember({ name: "ours", members, token: TOKEN, serverVersion, certificates });
   try {
     await ours.connect();
     await Promise.all([a.launch(), b.launch()]);

@@ -21,6 +21,7 @@ import {
 import { LogStorage } from "../../server/raft/log-storage.ts";
 import { RawNode } from "../../server/raft/raw-node.ts";
 import { SystemClock } from "../../server/system/clock.ts";
+import type { PeerCertificates } from "../../server/transport/peer-certificates.ts";
 import { PeerListener } from "../../server/transport/peer-listener.ts";
 import { Transport } from "../../server/transport/transport.ts";
 import { LogLines } from "./settling.ts";
@@ -39,6 +40,8 @@ export interface LogOnlyOptions {
   readonly serverVersion: string;
   /** Where it listens, when something stands between its URL and itself. */
   readonly listenPort?: number;
+  /** When its URL is https. */
+  readonly certificates?: PeerCertificates | undefined;
 }
 
 const TICK_MS = 100;
@@ -130,12 +133,15 @@ export class LogOnlyMember {
       clock: new SystemClock(),
       logger: this.log,
       series: this.series.network,
+      certificates: this.#options.certificates,
     });
     this.#network = network;
     network.start(this.#receiver());
     for (const { id, peerUrls } of this.#members) if (id !== this.id) network.addPeer(id, peerUrls);
     const port = this.#options.listenPort ?? Number(url.port);
-    this.#listener = await PeerListener.bind([{ host: url.hostname, port, isSecure: false }]);
+    const { certificates } = this.#options;
+    const address = { host: url.hostname, port, isSecure: certificates !== undefined };
+    this.#listener = await PeerListener.bind([address], certificates);
     this.#listener.serve(network.handler);
     this.#timer = setInterval(() => {
       this.node.tick();
