@@ -6,20 +6,15 @@ import { type CallOptions, ChannelCredentials, Client as GrpcClient, Metadata } 
 import { assert } from "../base/assert.ts";
 import type { Method } from "../proto/services.ts";
 import { type CallStatus, ended, StatusError } from "./call-status.ts";
+import { type ClientTls, tlsCredentials } from "./credentials.ts";
 import { BidiStream, ResponseStream } from "./streams.ts";
 
 export { type CallStatus, StatusError } from "./call-status.ts";
 export { BidiStream, ResponseStream } from "./streams.ts";
 
 export interface ClientOptions {
-  /** PEM texts, for https and unixs endpoints. Without `ca` the runtime's own authorities are trusted. */
-  readonly tls?: {
-    readonly ca?: string | undefined;
-    readonly cert?: string | undefined;
-    readonly key?: string | undefined;
-    /** Whose certificate it must be, when that is not the endpoint's host. */
-    readonly serverName?: string | undefined;
-  };
+  /** For https and unixs endpoints. */
+  readonly tls?: ClientTls;
   /** Sent with every call, for example `token` or `hasleader`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Pings the server so often, without calls too. */
@@ -50,7 +45,7 @@ export class Client {
   constructor(endpoint: string, { tls, headers, keepaliveMs }: ClientOptions = {}) {
     const { address, secure } = targetOf(endpoint);
     this.#headers = headers ?? {};
-    this.#grpc = new GrpcClient(address, secure ? tlsCredentials(tls) : ChannelCredentials.createInsecure(), {
+    this.#grpc = new GrpcClient(address, secure ? tlsCredentials(tls, address) : ChannelCredentials.createInsecure(), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc.enable_retries": 0,
@@ -163,11 +158,6 @@ function targetOf(endpoint: string): { address: string; secure: boolean } {
   assert(rest !== undefined, `an endpoint looks like http://127.0.0.1:2379, not ${JSON.stringify(endpoint)}`);
   const secure = scheme === "https" || scheme === "unixs";
   return { address: scheme.startsWith("unix") ? `unix:${rest}` : rest, secure };
-}
-
-function tlsCredentials(tls: ClientOptions["tls"]): ChannelCredentials {
-  const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
-  return ChannelCredentials.createSsl(pem(tls?.ca), pem(tls?.key), pem(tls?.cert));
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
