@@ -29,7 +29,7 @@ export const BODIES: readonly Attack[] = [
     expect: "bounded",
     run: (scene) => {
       const packed = gzipSync(Buffer.alloc(UNPACKED_BYTES));
-      return together(2, () =>
+      return together(8, () =>
         linger(scene, {}, () => bomb(1, packed), {
           everyMs: 50,
           bytes: (_client, round) =>

@@ -16,14 +16,25 @@ function begun(id: number): Buffer {
   return frame(FrameType.DATA, 0, id, payload);
 }
 
-function bodies(count: number): Buffer {
-  const each = (at: number) => {
-    const id = at * 2 + 1;
-    const more = frame(FrameType.DATA, 0, id, Buffer.alloc(16_384));
-    return Buffer.concat([call(id, PUT_PATH), begun(id), more, more, more, more, more, more, more]);
-  };
-  return Buffer.concat(Array.from({ length: count }, (_, at) => each(at)));
+const CALLS = 1000;
+const WAVE_CALLS = 10;
+const PIECES = 8;
+const waves: Buffer[] = [];
+
+/** The next ten calls of a connection, each with the first pieces of its message. The same for all connections. */
+function wave(round: number): Buffer {
+  if (round >= CALLS / WAVE_CALLS) return NOTHING_YET;
+  waves[round] ??= Buffer.concat(
+    Array.from({ length: WAVE_CALLS }, (_, at) => {
+      const id = (round * WAVE_CALLS + at) * 2 + 1;
+      const more = frame(FrameType.DATA, 0, id, Buffer.alloc(16_384));
+      return Buffer.concat([call(id, PUT_PATH), begun(id), ...Array.from({ length: PIECES - 1 }, () => more)]);
+    }),
+  );
+  return waves[round] as Buffer;
 }
+
+const NOTHING_YET = Buffer.alloc(0);
 
 export const SLOW: readonly Attack[] = [
   {
@@ -53,7 +64,8 @@ export const SLOW: readonly Attack[] = [
   {
     name: "slow bodies: 4,000 messages of 1 MiB, 128 KiB of each",
     expect: "bounded",
-    run: (scene) => together(4, () => linger(scene, {}, () => bodies(1000))),
+    run: (scene) =>
+      together(4, () => linger(scene, {}, () => NOTHING, { everyMs: 20, bytes: (_client, round) => wave(round) })),
   },
   {
     name: "slow bodies: a byte a second on 1,000 calls",
