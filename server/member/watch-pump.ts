@@ -1,11 +1,18 @@
-/** Drives the hub: slices of catching up while watchers are behind, and progress notices at their interval. */
+/**
+ * Drives the hub: slices of catching up while watchers are behind or many wait for one change, and progress notices at
+ * their interval. A turn of the loop takes as many slices as fit in its share; everything else has its turn in between.
+ */
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { WatchHub } from "../watch/hub.ts";
 
 /** Those who fall behind at about the same time are read for together. */
 const GATHER_MS = 5;
-const NEXT_SLICE_MS = 1;
-const REVISIONS_PER_SLICE = 1000;
+/** Revisions or watchers in a slice, and how long a turn goes on with slices. */
+const SLICE = 250;
+const TURN_MS = 2;
+
+/** Stands for a turn that has been asked for and cannot be taken back. */
+const SOON: Timer = { cancel: () => undefined };
 
 export class WatchPump {
   readonly #hub: WatchHub;
@@ -31,17 +38,25 @@ export class WatchPump {
     this.#progress?.cancel();
   }
 
-  /** Some watcher needs history. */
+  /** Some watcher needs history, or many wait for a change: these do not wait for others to fall behind. */
   behind(): void {
-    if (this.#catchUp === undefined) this.#armCatchUp(GATHER_MS);
+    if (this.#catchUp !== undefined || this.#stopped) return;
+    if (this.#hub.delivering) this.#soon();
+    else this.#catchUp = this.#clock.after(GATHER_MS, () => this.#turn());
   }
 
-  #armCatchUp(delayMs: number): void {
+  #soon(): void {
+    this.#catchUp = SOON;
+    this.#clock.soon(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#catchUp = undefined;
     if (this.#stopped) return;
-    this.#catchUp = this.#clock.after(delayMs, () => {
-      this.#catchUp = undefined;
-      if (this.#hub.catchUp(REVISIONS_PER_SLICE)) this.#armCatchUp(NEXT_SLICE_MS);
-    });
+    const startedMs = this.#clock.monotonicMs();
+    let more = true;
+    while (more && this.#clock.monotonicMs() - startedMs < TURN_MS) more = this.#hub.catchUp(SLICE);
+    if (more) this.#soon();
   }
 
   #armProgress(): void {

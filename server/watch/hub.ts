@@ -19,17 +19,26 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Change } from "../mvcc/event.ts";
+import { BehindQueue } from "./behind-queue.ts";
+import { LiveQueue, type Receiver } from "./live-queue.ts";
 import type { Parcel } from "./outbox.ts";
 import { type EventList, type PreviousValues, progressParcel, SharedEvent, selectEvents } from "./shared-event.ts";
 import { type StreamHost, WatchStream } from "./stream.ts";
 import { SHAPES, type Watcher } from "./watcher.ts";
-import { type RangeNode, WatcherGroup } from "./watcher-group.ts";
+import { NO_EVENTS, type RangeNode, WatcherGroup } from "./watcher-group.ts";
 
 /** Watchers that share one read of history: etcd's. */
 export const CATCH_UP_WATCHERS = 512;
 
 /** Revisions in one catch-up response, and in one read of history, at most: etcd's. */
 export const CATCH_UP_REVISIONS = 1000;
+
+/** Watchers given a change in the call that publishes it; where there are more, they have theirs in slices. */
+export const LIVE_AT_ONCE = 1024;
+
+/** Watchers of a closed stream let go at once, and of a stream resumed when it has room: so many more parcels fit. */
+const DISMISSED_AT_ONCE = 1024;
+const RESUMED_AT_ONCE = 64;
 
 /**
  * A slice ends early once it has brought this many bytes; looked at every so many revisions. So large values, also
@@ -64,12 +73,15 @@ export class WatchHub {
   readonly #history: WatchHistory;
   readonly #maxResponseBytes: number;
   readonly #onBehind: () => void;
+  readonly #liveAtOnce: number;
   /** `onBehind` was called, and `catchUp` has not said since that nothing is left. */
   #behindKnown = false;
   readonly #streams = new Set<WatchStream>();
   readonly #synced = new WatcherGroup();
-  /** In the order of their turns. */
-  readonly #behind = new Set<Watcher>();
+  readonly #behind = new BehindQueue();
+  readonly #live = new LiveQueue();
+  /** Of closed streams, to be let go. */
+  #leaving: Iterator<Watcher>[] = [];
   readonly #notified = new Set<Watcher>();
   /** The last revision published. */
   #revision: number;
@@ -85,13 +97,18 @@ export class WatchHub {
   /**
    * `maxResponseBytes`: from this size on a response is cut for watchers that asked for fragments (etcd:
    * max-request-bytes + 512 KiB). `onBehind`: a watcher has fallen behind, so `catchUp` has something to do; called
-   * once until that answers false, maybe from within the work of the hub, and so only to note it. `history` is restored
+   * once until that answers false, maybe from within the work of the hub, and so only to note it. `liveAtOnce`:
+   * LIVE_AT_ONCE when left out. `history` is restored
    * already, else `restored` is called when it is.
    */
-  constructor(history: WatchHistory, options: { readonly maxResponseBytes: number; readonly onBehind?: () => void }) {
+  constructor(
+    history: WatchHistory,
+    options: { readonly maxResponseBytes: number; readonly onBehind?: () => void; readonly liveAtOnce?: number },
+  ) {
     this.#history = history;
     this.#maxResponseBytes = options.maxResponseBytes;
     this.#onBehind = options.onBehind ?? (() => undefined);
+    this.#liveAtOnce = options.liveAtOnce ?? LIVE_AT_ONCE;
     this.#revision = history.currentRevision;
   }
 
@@ -107,7 +124,12 @@ export class WatchHub {
 
   /** Whether `catchUp` has something to do now. */
   get behind(): boolean {
-    return this.#behind.size > 0;
+    return this.#behind.size > 0 || this.delivering || this.#leaving.length > 0;
+  }
+
+  /** Whether watchers that are synced still wait for a change: that is urgent. */
+  get delivering(): boolean {
+    return this.#live.size > 0;
   }
 
   /** One revision was applied: exactly one above the last. Its changes are in order, and at least one. */
@@ -122,8 +144,11 @@ export class WatchHub {
       assert(change.revision.main === revision, "changes belong to the revision they are published with");
       this.#match(this.#synced, change, this.#touched);
     }
+    let atOnce = this.#liveAtOnce;
     for (const node of this.#touched) {
-      this.#deliverLive(node, revision);
+      atOnce -= node.watchers.length;
+      if (atOnce < 0 || node.jobs > 0) this.#deliverLater(node, revision);
+      else this.#deliverLive(node, revision);
       // With one change every range it falls into has the same list.
       if (changes.length > 1) this.#lists.fill(undefined);
     }
@@ -137,6 +162,7 @@ export class WatchHub {
    * Synced watchers read what they missed from history; none sees an old revision again.
    */
   restored(): void {
+    while (this.#live.size > 0) this.#live.serve(LIVE_AT_ONCE, this.#revision, this.#receiver);
     const before = this.#revision;
     const current = this.#history.currentRevision;
     assert(current >= before, `restored at revision ${current}, below ${before} that was published`);
@@ -151,15 +177,16 @@ export class WatchHub {
   }
 
   /**
-   * Reads history for those behind, about `budget` revisions of it. True: there is more to do now. Called on a tick
-   * (etcd: 100 ms), or soon after `onBehind`.
+   * One slice of what is not done at once: changes for many synced watchers first, then history for those behind, about
+   * `budget` revisions or watchers in all. True: there is more to do now. Called soon after `onBehind`.
    */
   catchUp(budget: number): boolean {
     this.#behindKnown = true;
-    let left = budget;
+    let left = budget - this.#live.serve(budget, this.#revision, this.#receiver);
     while (left > 0 && this.#behind.size > 0) left -= this.#catchUpSlice(Math.min(left, CATCH_UP_REVISIONS));
+    if (left > 0) this.#letGo(DISMISSED_AT_ONCE);
     this.#callWoken();
-    this.#behindKnown = this.#behind.size > 0;
+    this.#behindKnown = this.behind;
     return this.#behindKnown;
   }
 
@@ -169,7 +196,8 @@ export class WatchHub {
    */
   progressTick(): void {
     for (const watcher of this.#notified) {
-      if (watcher.idle && watcher.state === "synced" && watcher.startRevision <= this.#revision) {
+      const waits = watcher.node !== undefined && watcher.node.jobs > 0; // for events that are not given yet
+      if (watcher.idle && !waits && watcher.state === "synced" && watcher.startRevision <= this.#revision) {
         watcher.stream.offer(progressParcel(watcher.id, this.#revision)); // no room: the next tick tries again
       }
       watcher.idle = true;
@@ -206,15 +234,17 @@ export class WatchHub {
     if (matches.length === 0) return;
     const event = new SharedEvent(change, this.#history);
     for (const node of matches) {
-      if (node.matched.length === 0) touched.push(node);
-      node.matched.push(event);
+      if (node.matched.length === 0) {
+        touched.push(node);
+        node.matched = [event];
+      } else node.matched.push(event);
     }
     matches.length = 0;
   }
 
   #deliverLive(node: RangeNode, revision: number): void {
     const { matched, watchers } = node;
-    node.matched = [];
+    node.matched = NO_EVENTS;
     const lists = this.#lists;
     // Backwards: a watcher that falls behind leaves, and the last one takes its slot.
     for (let at = watchers.length - 1; at >= 0; at--) {
@@ -223,16 +253,35 @@ export class WatchHub {
       lists[watcher.shape] ??= selectEvents(matched, watcher.shape, 0);
       const list = lists[watcher.shape] as EventList;
       if (list.events.length === 0) continue;
-      if (watcher.stream.offer(list.parcelFor(watcher, revision, this.#maxResponseBytes))) {
-        watcher.idle = false;
-        continue;
-      }
-      this.#synced.remove(watcher);
-      watcher.nextRevision = revision;
-      watcher.stream.unsynced++;
-      this.#stall(watcher);
+      this.#give(watcher, list, revision);
     }
   }
+
+  #deliverLater(node: RangeNode, revision: number): void {
+    this.#live.add(node, node.matched, revision);
+    node.matched = NO_EVENTS;
+    this.#announceWork();
+  }
+
+  #give(watcher: Watcher, list: EventList, revision: number): void {
+    if (watcher.stream.offer(list.parcelFor(watcher, revision, this.#maxResponseBytes))) {
+      watcher.idle = false;
+      return;
+    }
+    this.#synced.remove(watcher);
+    watcher.nextRevision = revision;
+    watcher.stream.unsynced++;
+    this.#stall(watcher);
+  }
+
+  readonly #receiver: Receiver = {
+    give: (watcher, list, revision) => this.#give(watcher, list, revision),
+    fallBehind: (watcher, fromRevision) => {
+      this.#synced.remove(watcher);
+      watcher.nextRevision = fromRevision;
+      this.#fallBehind(watcher);
+    },
+  };
 
   // --- catching up ---
 
@@ -247,7 +296,10 @@ export class WatchHub {
     const lists = new Map<RangeNode, Map<number, EventList>>();
     for (const node of touched) lists.set(node, new Map<number, EventList>());
     for (const watcher of watchers) this.#deliverHistory(watcher, lists, from, to);
-    return to - from + 1;
+    const { stream } = watchers[0] as Watcher;
+    this.#behind.turnTaken(stream);
+    for (const watcher of watchers) this.#resumeSome(watcher.stream);
+    return Math.max(to - from + 1, watchers.length);
   }
 
   /** Reads whole revisions from `from` on; the last one read: `limit`, or earlier when they were large. */
@@ -274,7 +326,7 @@ export class WatchHub {
     const watchers: Watcher[] = [];
     let from = 0;
     let to = 0;
-    for (const watcher of this.#behind) {
+    for (const watcher of this.#behind.candidates()) {
       if (watcher.nextRevision < this.#history.compactRevision) {
         this.#endCompacted(watcher);
         continue;
@@ -356,6 +408,10 @@ export class WatchHub {
 
   #queue(watcher: Watcher): void {
     this.#behind.add(watcher);
+    this.#announceWork();
+  }
+
+  #announceWork(): void {
     if (this.#behindKnown) return;
     this.#behindKnown = true;
     this.#onBehind();
@@ -368,8 +424,12 @@ export class WatchHub {
     this.#stalled++;
   }
 
-  #resume(watchers: Iterable<Watcher>): void {
-    for (const watcher of watchers) {
+  /** As many as there is room for: a hundred thousand would only find out one by one that there is none. */
+  #resumeSome(stream: WatchStream): void {
+    if (stream.stalled.size === 0 || !stream.settled) return;
+    let room = RESUMED_AT_ONCE - this.#behind.sizeOf(stream);
+    for (const watcher of stream.stalled) {
+      if (room-- <= 0) return;
       this.#unstall(watcher);
       watcher.state = "behind";
       this.#queue(watcher);
@@ -401,6 +461,15 @@ export class WatchHub {
     watcher.state = "gone";
   }
 
+  /** Up to `count` watchers of streams that were closed. */
+  #letGo(count: number): void {
+    for (let left = count; left > 0 && this.#leaving.length > 0; left--) {
+      const next = (this.#leaving[0] as Iterator<Watcher>).next();
+      if (next.done === true) this.#leaving.shift();
+      else if (next.value.state !== "gone") this.#dismiss(next.value);
+    }
+  }
+
   *#allWatchers(): Iterable<Watcher> {
     for (const stream of this.#streams) yield* stream.watchers();
   }
@@ -411,7 +480,8 @@ export class WatchHub {
     revision: () => this.#revision,
     enroll: (watcher) => this.#enroll(watcher),
     dismiss: (watcher) => this.#dismiss(watcher),
-    resume: (watchers) => this.#resume(watchers),
+    resume: (stream) => this.#resumeSome(stream),
+    delivering: () => this.delivering,
     wake: (stream) => {
       this.#woken.push(stream);
     },
@@ -421,6 +491,9 @@ export class WatchHub {
     },
     closed: (stream) => {
       this.#streams.delete(stream);
+      this.#leaving.push(stream.watchers()[Symbol.iterator]());
+      this.#letGo(DISMISSED_AT_ONCE);
+      if (this.#leaving.length > 0) this.#announceWork();
     },
   };
 

@@ -26,8 +26,10 @@ export interface StreamHost {
   enroll(watcher: Watcher): void;
   /** Takes a watcher out, whatever its state. */
   dismiss(watcher: Watcher): void;
-  /** There is room again for the watchers that stalled on this stream. */
-  resume(watchers: Iterable<Watcher>): void;
+  /** There is room again for watchers that stalled on this stream. */
+  resume(stream: WatchStream): void;
+  /** Some synced watchers wait for changes up to `revision`. */
+  delivering(): boolean;
   /** Something waits on a stream where nothing did. */
   wake(stream: WatchStream): void;
   /** Calls the streams woken since the last time. */
@@ -91,7 +93,7 @@ export class WatchStream {
 
   /** Ends a watch and answers so, behind the events that wait already. An unknown id gets no answer. */
   cancel(watchId: number): void {
-    const watcher = this.#watchers.get(watchId);
+    const watcher = this.#open ? this.#watchers.get(watchId) : undefined;
     if (watcher === undefined) return;
     this.#watchers.delete(watchId);
     this.#host.dismiss(watcher);
@@ -104,7 +106,7 @@ export class WatchStream {
    * events that wait, and so never runs ahead of them.
    */
   requestProgress(): void {
-    if (this.#watchers.size === 0 || this.unsynced > 0) return;
+    if (!this.#open || this.#watchers.size === 0 || this.unsynced > 0 || this.#host.delivering()) return;
     const revision = this.#host.revision();
     if (this.#latestStart > revision && this.#startsLaterThan(revision)) return;
     if (this.#outbox.offer(progressParcel(INVALID_WATCH_ID, revision))) this.#announce();
@@ -115,12 +117,12 @@ export class WatchStream {
   /** The next message to send; undefined when nothing waits: then `onWritable` is called for the next one. */
   next(): Delivery | undefined {
     const delivery = this.#outbox.next();
+    if (this.stalled.size > 0) this.#host.resume(this);
     if (delivery === undefined) {
       this.#awake = false;
       return undefined;
     }
     if (delivery.response.events.length > 0) this.#host.sent(delivery.response.events.length);
-    if (this.stalled.size > 0 && this.#outbox.settled) this.#host.resume(this.stalled);
     return delivery;
   }
 
@@ -137,6 +139,11 @@ export class WatchStream {
   /** Bytes of events waiting; other streams may hold the same bytes. */
   get pendingBytes(): number {
     return this.#outbox.bytes;
+  }
+
+  /** Whether watchers that stalled may catch up. */
+  get settled(): boolean {
+    return this.#outbox.settled;
   }
 
   /** The client asks faster than it reads: read no further requests of this stream until it is false again. */
@@ -158,16 +165,15 @@ export class WatchStream {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    for (const watcher of this.#watchers.values()) this.#host.dismiss(watcher);
-    this.#watchers.clear();
     this.#outbox.clear();
-    this.#host.closed(this);
+    this.#host.closed(this); // lets the watchers go, many of them in slices
   }
 
   // --- the hub's side ---
 
   /** Takes events or progress for the stream, if there is room. Calls nobody; see `StreamHost.callWoken`. */
   offer(parcel: Parcel): boolean {
+    if (!this.#open) return true; // for nobody
     if (!this.#outbox.offer(parcel)) return false;
     this.#wake();
     return true;
@@ -176,6 +182,7 @@ export class WatchStream {
   /** The watch asked for revisions that are gone. Header revision 0, created=false, no reason: etcd's form. */
   endCompacted(watcher: Watcher, compactRevision: number): void {
     this.#watchers.delete(watcher.id);
+    if (!this.#open) return;
     this.#outbox.answer(answerParcel({ watchId: watcher.id, canceled: true, compactRevision }, 0));
     this.#wake();
   }

@@ -14,7 +14,7 @@ import { Store } from "../mvcc/store.ts";
 import type { WatchCreateRequest, WatchResponse } from "../proto/etcdserverpb.ts";
 import { Event, type KeyValue, KeyValue as KeyValueCodec } from "../proto/mvccpb.ts";
 import { HistoryDouble, type Operation } from "./history-double.test.ts";
-import { type WatchHistory, WatchHub } from "./hub.ts";
+import { LIVE_AT_ONCE, type WatchHistory, WatchHub } from "./hub.ts";
 import type { Delivery } from "./outbox.ts";
 import type { WatchStream } from "./stream.ts";
 
@@ -182,6 +182,8 @@ interface Client {
 
 interface WorldOptions {
   readonly steps: number;
+  /** Watchers that are given a change at once. */
+  readonly liveAtOnce?: number;
   /** The hub reads from a store; the lists stay the oracle. */
   readonly withStore?: boolean;
   readonly tamper?: Tamper;
@@ -208,7 +210,8 @@ class World {
     this.options = options;
     this.store = options.withStore === true ? emptyStore() : undefined;
     const history = options.historyFor?.(this.history, this.random) ?? this.store ?? this.history;
-    this.hub = new WatchHub(history, { maxResponseBytes: MAX_RESPONSE_BYTES });
+    const { liveAtOnce = LIVE_AT_ONCE } = options;
+    this.hub = new WatchHub(history, { maxResponseBytes: MAX_RESPONSE_BYTES, liveAtOnce });
   }
 
   run(): void {
@@ -447,6 +450,11 @@ test("every watcher sees exactly its events: no gap, no duplicate, in order, and
 
 test("the same with a store underneath, compacting in slices while watchers read", () => {
   isRight([21, 22], { steps: 2_500, withStore: true });
+});
+
+test("the same when hardly any watcher is given a change at once: all others have theirs in slices", () => {
+  isRight([31, 32, 33], { steps: 2_500, liveAtOnce: 1 });
+  isRight([41, 42], { steps: 2_500, liveAtOnce: 3, withStore: true });
 });
 
 // --- the checker itself: each planted mistake must be found ---

@@ -16,7 +16,13 @@ export interface RangeNode {
   readonly watchers: Watcher[];
   /** The hub's scratch: the events of the revisions at hand that fall into the range. */
   matched: SharedEvent[];
+  /** The live queue's: how many of its jobs are of this node, and the one that remembers no events. */
+  jobs: number;
+  forgetful: { at: number } | undefined;
 }
+
+/** Most nodes wait for a change, and there may be a hundred thousand. Never written to. */
+export const NO_EVENTS: SharedEvent[] = [];
 
 export class WatcherGroup {
   readonly #keys = new Map<ByteString, RangeNode>();
@@ -71,7 +77,7 @@ export class WatcherGroup {
   #nodeFor(start: ByteString, end: ByteString | undefined): RangeNode {
     const found = end === undefined ? this.#keys.get(start) : this.#ranges.get(start, end);
     if (found !== undefined) return found;
-    const node: RangeNode = { start, end, watchers: [], matched: [] };
+    const node: RangeNode = { start, end, watchers: [], matched: NO_EVENTS, jobs: 0, forgetful: undefined };
     if (end === undefined) this.#keys.set(start, node);
     else this.#ranges.add(start, end, node);
     return node;
