@@ -20,7 +20,9 @@ export interface Network {
 
   /**
    * Sends each message to the member in its `to`; those to 0n or to nobody known are passed over. Messages are taken down
-   * before this returns, so they may be changed or used again afterwards. MsgSnap must come by `sendSnapshot`.
+   * before this returns, so they may be changed or used again afterwards; they leave when the caller gives the loop back,
+   * all to one member in one write. MsgSnap must come by `sendSnapshot`. Entries of the log are shared and never changed:
+   * those that go to several members are encoded once.
    *
    * Never waits: with more than a bound queued to one member, further messages to it are dropped and reported by
    * `unreachable`. What waits for one member holds up no other, and heartbeats do not wait behind appends.
@@ -93,7 +95,10 @@ export interface OutgoingSnapshot {
   readonly message: Message;
   /** About how long `body` is: for the log. */
   readonly sizeBytes: number;
-  /** The bbolt file. Read no faster than the member takes it; closed early (`return`) when it fails. */
+  /**
+   * The bbolt file. Read no faster than the member takes it; closed early (`return`) when it fails. It may be closed
+   * without having been read from, so what must be let go of is best opened by the first read.
+   */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

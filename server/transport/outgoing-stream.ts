@@ -71,7 +71,8 @@ export class OutgoingStream {
     });
     const { writeMs } = this.#world.timing;
     response.setTimeout(writeMs, () => {
-      if (this.#connection === connection) this.#drop(`the member took nothing for ${writeMs} ms`);
+      if (this.#connection !== connection || connection.waitingMessages === 0) return; // only idle: the next write counts anew
+      this.#drop(`the member took nothing for ${writeMs} ms`);
     });
     this.#remote.status.activate();
     this.#log("info", "established TCP streaming connection with remote peer");

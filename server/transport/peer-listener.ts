@@ -26,7 +26,8 @@ const CONNECTIONS_MAX = 1024;
 /** Requests that may wait for `serve`; more are answered with 503. */
 const EARLY_MAX = 256;
 const HEADERS_MS = 10_000;
-const KEEP_ALIVE_MS = 5000;
+/** Longer than others keep one, so that it is not closed as they send on it. */
+const KEEP_ALIVE_MS = 30_000;
 const TCP_KEEPALIVE_MS = 30_000;
 
 export class PeerListener {

@@ -18,7 +18,7 @@ import { type NetworkSeries, peerSeries } from "./peer-series.ts";
 import { PeerStatus } from "./peer-status.ts";
 import { PeerUrls } from "./peer-urls.ts";
 import { Pipeline } from "./pipeline.ts";
-import { probe } from "./probe.ts";
+import { DRIFT_MAX_MS, probe } from "./probe.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import type { Remote, Surroundings } from "./surroundings.ts";
 
@@ -29,6 +29,8 @@ const NAMES = { message: "stream Message", msgapp: "stream MsgApp v2" } as const
 
 /** A full queue is told of once in this time, with how many messages it has cost. */
 const DROP_LOG_MS = 5000;
+/** And clocks that are apart, as often as etcd does. */
+const DRIFT_LOG_MS = 30_000;
 
 /** The parts that members and those who are none yet share. */
 export function createRemote(id: bigint, urls: readonly string[], world: Surroundings, series: NetworkSeries): Remote {
@@ -48,6 +50,7 @@ export class Peer {
   #isStopped = false;
   #dropped = 0;
   #droppedToldAt = Number.NEGATIVE_INFINITY;
+  #driftToldAt = Number.NEGATIVE_INFINITY;
 
   constructor(remote: Remote, world: Surroundings, series: NetworkSeries) {
     this.#world = world;
@@ -128,9 +131,21 @@ export class Peer {
 
   #scheduleProbe(): void {
     this.#probeTimer = this.#world.clock.after(this.#world.timing.probeMs, () => {
-      void probe(this.#world, this.#remote).finally(() => {
-        if (!this.#isStopped) this.#scheduleProbe();
+      void probe(this.#world, this.#remote).then((driftMs) => {
+        if (this.#isStopped) return;
+        if (driftMs !== undefined && Math.abs(driftMs) > DRIFT_MAX_MS) this.#warnOfDrift(driftMs);
+        this.#scheduleProbe();
       });
+    });
+  }
+
+  #warnOfDrift(driftMs: number): void {
+    const now = this.#world.clock.monotonicMs();
+    if (now - this.#driftToldAt < DRIFT_LOG_MS) return;
+    this.#driftToldAt = now;
+    this.#world.logger.warn("prober found high clock drift", {
+      "remote-peer-id": memberIdText(this.#remote.id),
+      "clock-drift": `${Math.round(driftMs)}ms`,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** Measures the way to a member and back, and how far its clock is off. What finds nobody is told to the debug log alone. */
+/** Measures the way to a member and back, and how far its clock is off. Finding nobody is for the debug log alone. */
 import { memberIdText } from "../base/int64.ts";
 import { readAnswer } from "./dial.ts";
 import { textOf } from "./message-codec.ts";
@@ -7,17 +7,16 @@ import type { Remote, Surroundings } from "./surroundings.ts";
 export const PROBING_PATH = "/raft/probing";
 const ANSWER_MAX_BYTES = 4096;
 /** Clocks further apart are worth a warning, as in etcd: certificates and people go by them. */
-const DRIFT_MS = 1000;
+export const DRIFT_MAX_MS = 1000;
 
 /** The answer to a probe. */
 export function probeAnswer(wallMs: number): string {
   return `${JSON.stringify({ OK: true, Now: new Date(wallMs).toISOString() })}\n`;
 }
 
-/** Never rejects. */
-export async function probe(world: Surroundings, remote: Remote): Promise<void> {
+/** How far the member's clock is ahead, in milliseconds; undefined when it could not be reached. Never rejects. */
+export async function probe(world: Surroundings, remote: Remote): Promise<number | undefined> {
   const { clock, timing, dialer, logger } = world;
-  const fields = { "remote-peer-id": memberIdText(remote.id) };
   try {
     const start = clock.monotonicMs();
     const request = dialer.open(remote.urls.pick(), PROBING_PATH, {
@@ -32,12 +31,11 @@ export async function probe(world: Surroundings, remote: Remote): Promise<void> 
     if (answer.status !== 200) throw new Error(`status ${answer.status}`);
     const roundTripMs = clock.monotonicMs() - start;
     remote.series.roundTripSeconds.observe(roundTripMs / 1000);
-    const drift = driftMs(answer.body.toString(), clock.wallMs() - roundTripMs / 2);
-    if (Math.abs(drift) > DRIFT_MS) {
-      logger.warn("prober found high clock drift", { ...fields, "clock-drift": `${Math.round(drift)}ms` });
-    }
+    return driftMs(answer.body.toString(), clock.wallMs() - roundTripMs / 2);
   } catch (error) {
-    logger.debug("prober detected unhealthy status", { ...fields, error: textOf(error) });
+    const fields = { "remote-peer-id": memberIdText(remote.id), error: textOf(error) };
+    logger.debug("prober detected unhealthy status", fields);
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Asks other members, and answers them: `peer-api.ts` says what, this file carries it. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { AssertionFailure } from "../base/assert.ts";
 import { EtcdError, WorldError } from "../base/error.ts";
 import { memberIdText } from "../base/int64.ts";
 import type { Answers, AnswerTable, QuestionKind, Questions } from "../ports/network.ts";
@@ -97,7 +98,7 @@ export function questionKindOf(path: string): QuestionKind | undefined {
   return undefined;
 }
 
-/** Answers one request. Never rejects. */
+/** Answers one request. Rejects only when our own code broke a promise, which ends the process. */
 export async function answer<K extends QuestionKind>(
   kind: K,
   path: string,
@@ -124,6 +125,7 @@ export async function answer<K extends QuestionKind>(
     response.writeHead(200, { "Content-Type": contentType, "Content-Length": Buffer.byteLength(body) });
     response.end(body);
   } catch (error) {
+    if (error instanceof AssertionFailure) throw error;
     if (response.destroyed) return;
     refuse(exchange, error, response);
     world.logger.debug("refused a question of a member", { path, error: textOf(error) });

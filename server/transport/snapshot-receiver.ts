@@ -3,6 +3,7 @@
  * no faster than it is stored. Only one that came whole reaches raft.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { AssertionFailure } from "../base/assert.ts";
 import { memberIdText } from "../base/int64.ts";
 import type { Receiver, SnapshotSink } from "../ports/network.ts";
 import { type Message, MessageType } from "../proto/raftpb.ts";
@@ -44,7 +45,7 @@ export class SnapshotReceiver {
     this.#series = series;
   }
 
-  /** Never rejects. */
+  /** Rejects only when our own code broke a promise, which ends the process. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const idleMs = this.#world.timing.snapshotIdleMs;
     request.setTimeout(idleMs, () => request.destroy(new Error(`nothing came for ${idleMs} ms`)));
@@ -57,6 +58,7 @@ export class SnapshotReceiver {
       request.setTimeout(0);
       await arrival.sink.end();
     } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
       this.#failed(arrival, error, response);
       return;
     } finally {

@@ -203,6 +203,21 @@ test("signs of life go out on streams that carry nothing else", async () => {
   );
 });
 
+test("a stream may be idle for longer than a write may take", async () => {
+  await withMembers(
+    2,
+    async ([one, two]) => {
+      assert.ok(one !== undefined && two !== undefined);
+      await connected(one, two);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      one.network.send([one.heartbeat(2n, 7)]);
+      await eventually(() => two.messages.length === 1, "the stream still stands");
+      assert.deepEqual([...one.log.of("warn"), ...two.log.of("warn")], []);
+    },
+    { timing: { writeMs: 50, readMs: 60_000 } },
+  );
+});
+
 test("silence ends a stream, and it is dialled again", async () => {
   const one = await TransportMember.start(1n, { timing: { readMs: 200, redialMs: 20, redialMaxMs: 80 } });
   const silent = await StubPeer.start(() => "HTTP/1.1 200 OK\r\nX-Server-Version: 3.7.3\r\n\r\n");

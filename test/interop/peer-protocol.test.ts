@@ -80,6 +80,46 @@ for (const [program, version] of [
     });
   });
 
+  test(`${program} answers what our member asks`, async (t) => {
+    await withCluster(t, program, version, [], async ({ a, b, ours }) => {
+      await put(a, "hashed", SETTLE_MS);
+      const status = await call(a, "/v3/maintenance/status", {});
+      const [leader, follower] = status["leader"] === idOf(a) ? [a, b] : [b, a];
+      const [url, other] = [peerUrlOf(leader), peerUrlOf(follower)];
+      const { server } = await ours.ask(url, "version", undefined);
+      assert.equal(server, version);
+      const { clusterId, members } = await ours.ask(url, "members", undefined);
+      assert.equal(clusterId, ours.clusterId);
+      assert.deepEqual(members.map(({ id }) => id.toString()).sort(), [idOf(a), idOf(b), ours.id.toString()].sort());
+      assert.equal(await ours.ask(url, "downgradeEnabled", undefined), false);
+
+      const hash = await ours.ask(url, "hashKv", { revision: 0 });
+      const told = await call(leader, "/v3/maintenance/hash", {});
+      assert.deepEqual(hash, await ours.ask(other, "hashKv", { revision: hash.hashRevision }));
+      assert.equal(String(hash.revision), (told["header"] as { revision: string }).revision);
+      await assert.rejects(ours.ask(url, "hashKv", { revision: 999 }), { code: "FutureRevision" });
+      await put(a, "hashed", SETTLE_MS);
+      await call(leader, "/v3/kv/compaction", { revision: hash.revision + 1 });
+      await assert.rejects(ours.ask(url, "hashKv", { revision: 1 }), { code: "Compacted" });
+
+      await call(leader, "/v3/lease/grant", { ID: "4711", TTL: "60" });
+      await call(leader, "/v3/kv/put", { key: base64("leased"), value: "", lease: "4711" });
+      assert.equal(await ours.ask(url, "leaseRenew", { id: 4711n }), 60);
+      const lease = await ours.ask(url, "leaseTimeToLive", { id: 4711n, keys: true });
+      assert.equal(lease.grantedTtlSeconds, 60);
+      assert.deepEqual(
+        lease.keys.map((key) => Buffer.from(key).toString()),
+        ["leased"],
+      );
+      await assert.rejects(ours.ask(url, "leaseRenew", { id: 1n }), { code: "LeaseNotFound" });
+      await assert.rejects(ours.ask(url, "leaseTimeToLive", { id: 1n, keys: false }), { code: "LeaseNotFound" });
+      await assert.rejects(ours.ask(other, "leaseRenew", { id: 4711n }), { code: "NotPrimaryLessor" });
+
+      await assert.rejects(ours.ask(url, "promote", { id: 42n, token: "" }), { code: "MemberNotFound" });
+      await assert.rejects(ours.ask(url, "promote", { id: ours.id, token: "" }), { code: "MemberNotLearner" });
+    });
+  });
+
   test(`members of ${program} and ours talk under certificates, by common name`, async (t) => {
     await withSecureCluster(t, program, version, async ({ a, b, ours }) => {
       await put(a, "secret", SETTLE_MS);
@@ -229,8 +269,12 @@ async function makeLeader(a: ServerProcess, b: ServerProcess, ours: LogOnlyMembe
   await until(() => ours.node.isLeader, "our member leads");
 }
 
+function peerUrlOf(server: ServerProcess): string {
+  return `http://127.0.0.1:${server.peerPort}`;
+}
+
 function idOf(server: ServerProcess): string {
-  return memberIdOf([`http://127.0.0.1:${server.peerPort}`], TOKEN).toString();
+  return memberIdOf([peerUrlOf(server)], TOKEN).toString();
 }
 
 /** The streams that our member has read from, of all members, by name. */

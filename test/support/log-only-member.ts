@@ -9,7 +9,15 @@ import { writeJsonWithIds } from "../../server/base/json-ids.ts";
 import { clusterIdOf, memberIdOf } from "../../server/cluster/ids.ts";
 import { Registry } from "../../server/metrics/registry.ts";
 import { createSeries, type Series } from "../../server/metrics/series.ts";
-import type { AnswerTable, PeerMember, Receiver, SnapshotSink } from "../../server/ports/network.ts";
+import type {
+  Answers,
+  AnswerTable,
+  PeerMember,
+  QuestionKind,
+  Questions,
+  Receiver,
+  SnapshotSink,
+} from "../../server/ports/network.ts";
 import {
   ConfChange,
   type Entry,
@@ -156,6 +164,12 @@ export class LogOnlyMember {
     this.#network = undefined;
     await network?.close();
     await this.#listener?.close();
+  }
+
+  /** Asks another member. */
+  ask<K extends QuestionKind>(url: string, kind: K, question: Questions[K]): Promise<Answers[K]> {
+    if (this.#network === undefined) throw new Error("it is not connected");
+    return this.#network.ask([url], kind, question, 5000);
   }
 
   #receiver(): Receiver {
