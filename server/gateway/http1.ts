@@ -84,8 +84,7 @@ async function answer(request: IncomingMessage, { facts, place, access }: Http1O
   if (hosts > 1 || target === undefined) return refusal("400 Bad Request");
   if (request.method === "OPTIONS" && request.url === "*") return { status: 200, headers: [], body: "" };
   const secure = "encrypted" in request.socket;
-  const misdirected =
-    access && checkHost({ host: target.host ?? request.headers.host ?? "", secure }, access, facts.log);
+  const misdirected = access && checkHost({ host: target.host ?? hostOf(request), secure }, access, facts.log);
   if (misdirected !== undefined) return misdirected;
   const before = access === undefined ? [] : corsHeaders(request.headers.origin ?? "", access);
   if (access !== undefined && request.method === "OPTIONS") return { status: 200, headers: before, body: "" };
@@ -93,6 +92,11 @@ async function answer(request: IncomingMessage, { facts, place, access }: Http1O
   const acceptEncoding = String(request.headers["accept-encoding"] ?? "");
   const given = await handleOps({ method: request.method ?? "", path, query, acceptEncoding }, facts, place);
   return { ...given, headers: [...before, ...given.headers] };
+}
+
+/** HTTP/2 has a field of its own for it. */
+function hostOf({ headers }: IncomingMessage): string {
+  return String(headers[":authority"] ?? headers.host ?? "");
 }
 
 /** As Go refuses what it has read as a request and will not handle; `text` begins with the status. */
