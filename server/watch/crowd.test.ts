@@ -95,7 +95,9 @@ test("of many watchers that stalled only as many are resumed as there is room fo
   let events = 0;
   let rounds = 0;
   for (let more = true; more; rounds++) {
+    const stalled = stream.stalled.size;
     const delivery = stream.next();
+    assert.ok(stalled - stream.stalled.size <= 64, `${stalled - stream.stalled.size} resumed by one message`);
     if (delivery !== undefined) events += delivery.response.events.length;
     more = hub.behind || delivery !== undefined;
     // A slice meets those who were resumed, not everybody who waits.
@@ -136,4 +138,35 @@ test("a closed stream lets its watchers go in slices, and is heard of no more at
   assert.equal(crowd.next(), undefined);
   assert.equal(read(other), 1);
   assert.equal(hub.behind, false);
+});
+
+test("watchers that leave between two slices neither take a change from others nor give it to them twice", () => {
+  const { hub, put, open } = opened();
+  const leaving = open(500);
+  const staying = Array.from({ length: 30 }, () => open(50));
+  put();
+  hub.catchUp(700); // of 2,000, from the last to come on
+  for (let watchId = 0; watchId < 500; watchId++) leaving.cancel(watchId);
+  while (hub.catchUp(100));
+  for (const stream of staying) assert.equal(read(stream), 50);
+});
+
+test("who comes while a crowd is so late that no more is remembered for it sees what comes next", () => {
+  const { hub, put, open } = opened();
+  const crowd = Array.from({ length: 30 }, () => open(50));
+  for (let at = 0; at < LIVE_JOBS_MAX + 5; at++) put();
+  const late = open(1);
+  put();
+  put();
+  const got = crowd.map(() => 0);
+  for (let more = true; more; ) {
+    more = hub.catchUp(200);
+    for (const [index, stream] of crowd.entries()) got[index] = (got[index] ?? 0) + read(stream);
+    more ||= hub.behind;
+  }
+  assert.equal(read(late), 2);
+  assert.deepEqual(
+    got,
+    crowd.map(() => 50 * (LIVE_JOBS_MAX + 7)),
+  );
 });
