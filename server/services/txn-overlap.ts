@@ -18,13 +18,11 @@ import { EtcdError } from "../base/error.ts";
 import { SortedMap } from "../base/sorted-map.ts";
 import type { RequestOp } from "../proto/etcdserverpb.ts";
 
-/** What a branch writes. */
+/** What a branch writes; whoever is given it may go on with it as its own. */
 interface Writes {
   readonly puts: Set<ByteString>;
   readonly deletes: Intervals | undefined;
 }
-
-const NOTHING: Writes = { puts: new Set(), deletes: undefined };
 
 /** Throws DuplicateKey. */
 export function checkOverlaps(operations: readonly RequestOp[]): void {
@@ -34,24 +32,26 @@ export function checkOverlaps(operations: readonly RequestOp[]): void {
 }
 
 function collect(operations: readonly RequestOp[]): Writes {
-  if (operations.length === 0) return NOTHING;
+  if (operations.length === 0) return { puts: new Set(), deletes: undefined };
   let deletes: Intervals | undefined;
   for (const { request } of operations) {
     if (request?.kind !== "deleteRange") continue;
     deletes ??= new Intervals();
     deletes.addRange(toByteString(request.value.key), toByteString(request.value.rangeEnd));
   }
-  const puts = new Set<ByteString>();
+  let puts = new Set<ByteString>();
   for (const { request } of operations) {
     if (request?.kind !== "txn") continue;
     const success = collect(request.value.success);
     const failure = collect(request.value.failure);
-    for (const key of success.puts) add(puts, deletes, key);
+    // The first is taken over as it is: a chain of transactions would else copy its puts at every level.
+    if (puts.size === 0 && deletes === undefined) puts = success.puts;
+    else for (const key of success.puts) add(puts, deletes, key);
     for (const key of failure.puts) if (!success.puts.has(key)) add(puts, deletes, key);
     for (const inner of [success.deletes, failure.deletes]) {
       if (inner === undefined) continue;
-      deletes ??= new Intervals();
-      deletes.addAll(inner);
+      if (deletes === undefined) deletes = inner;
+      else deletes.addAll(inner);
     }
   }
   for (const { request } of operations) {
