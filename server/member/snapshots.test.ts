@@ -37,12 +37,13 @@ class Place {
     return new LogSnapshots({ wal, log, logger: silent, snapshotIndex, count: COUNT, catchupEntries, logBytes: BYTES });
   }
 
-  /** Appends entries up to and with `last`. */
-  fill(last: number, bytes = 1): void {
+  /** Appends and applies entries up to and with `last`. */
+  fill(last: number, bytes = 1, term = 1): void {
     for (let index = this.log.lastIndex() + 1; index <= last; index++) {
-      const entries = [{ type: EntryType.NORMAL, term: 1, index, data: new Uint8Array(bytes).fill(index) }];
-      this.wal.save({ term: 1, vote: 7n, commit: index }, entries);
-      this.log.append(entries);
+      const entry = { type: EntryType.NORMAL, term, index, data: new Uint8Array(bytes).fill(index) };
+      this.wal.save({ term, vote: 7n, commit: index }, [entry]);
+      this.log.append([entry]);
+      this.snapshots.noteApplied(entry);
     }
     this.wal.syncNow();
   }
@@ -54,6 +55,7 @@ class Place {
     this.wal = wal;
     this.log = new LogStorage({ hardState, entries, snapshot: { ...snapshot, confState } });
     this.snapshots = this.#snapshots(snapshot.index);
+    for (const entry of entries) this.snapshots.noteApplied(entry);
     return { index: snapshot.index, voters: confState.voters };
   }
 }
@@ -117,4 +119,38 @@ test("what the store does not have yet stays in the log, however much it is", ()
   place.snapshots.maybeTake(2);
   assert.equal(place.log.firstIndex(), 3);
   assert.equal(place.log.lastIndex(), 9);
+});
+
+test("a member that is alone keeps no entry in memory once it is applied, and its snapshots say the right term", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(8);
+  place.snapshots.trim(8);
+  assert.deepEqual([place.log.firstIndex(), place.log.bytes], [9, 0]);
+  place.fill(15, 1, 2);
+  place.snapshots.trim(15);
+  place.snapshots.maybeTake(12);
+  place.fill(16, 1, 3);
+  assert.deepEqual([place.log.snapshotIndex, place.log.firstIndex()], [15, 16]);
+  assert.deepEqual(place.restart(), { index: 12, voters: [7n] });
+  assert.deepEqual([place.log.term(12), place.log.term(13), place.log.term(16)], [2, 2, 3]);
+});
+
+test("with followers, or a learner, entries stay for them", () => {
+  for (const confState of [voters(7n, 8n), ConfState.create({ voters: [7n], learners: [9n] })]) {
+    const place = new Place();
+    place.snapshots.noteConfState(1, confState);
+    place.fill(8);
+    place.snapshots.trim(8);
+    assert.equal(place.log.firstIndex(), 1);
+  }
+});
+
+test("a log that is trimmed in memory is cut on disk all the same, by the bytes that were applied", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(6, 4000);
+  place.snapshots.trim(6);
+  place.snapshots.maybeTake(5);
+  assert.deepEqual(place.restart(), { index: 5, voters: [7n] });
 });

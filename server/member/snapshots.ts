@@ -1,12 +1,19 @@
 /**
  * When the log may be cut. A snapshot record in the log says "everything up to here is in the store"; it is written only
- * once the store's commit of that much is durable, so a restart never looks for entries that are gone.
+ * once the store's commit of that much is durable, so a restart never looks for entries that are gone. The copy in memory
+ * is for followers: where there are none, it goes as soon as it is applied.
  */
 import { assert } from "../base/assert.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { ConfState } from "../proto/raftpb.ts";
-import type { LogStorage } from "../raft/log-storage.ts";
+import type { ConfState, Entry } from "../proto/raftpb.ts";
+import { entrySize, type LogStorage } from "../raft/log-storage.ts";
 import type { Wal } from "../wal/wal.ts";
+
+/** What holds from `index` on. */
+interface Since<T> {
+  readonly index: number;
+  readonly value: T;
+}
 
 export class LogSnapshots {
   readonly #wal: Wal;
@@ -16,8 +23,11 @@ export class LogSnapshots {
   readonly #catchupEntries: number;
   readonly #logBytes: number;
   #snapshotIndex: number;
-  /** Who votes, by the index from which on it holds: as of the last snapshot, then what was applied since. */
-  #confStates: { readonly index: number; readonly confState: ConfState }[];
+  /** Of the entries applied since the last snapshot, or since the start. */
+  #bytes = 0;
+  // As of the last snapshot, then what was applied since: who votes, and the term.
+  readonly #confStates: Since<ConfState>[];
+  readonly #terms: Since<number>[];
 
   constructor(parts: {
     wal: Wal;
@@ -26,7 +36,7 @@ export class LogSnapshots {
     snapshotIndex: number;
     count: number;
     catchupEntries: number;
-    /** The log takes so much memory at most, and what was written since the store's last commit. */
+    /** The log takes so much at most, in memory and on disk, and what was written since the store's last commit. */
     logBytes: number;
   }) {
     this.#wal = parts.wal;
@@ -37,38 +47,64 @@ export class LogSnapshots {
     this.#catchupEntries = parts.catchupEntries;
     this.#logBytes = parts.logBytes;
     // A snapshot is the only one to know it: the entries that made it so are gone from the log.
-    this.#confStates = [{ index: parts.snapshotIndex, confState: parts.log.confState }];
+    this.#confStates = [{ index: parts.snapshotIndex, value: parts.log.confState }];
+    this.#terms = [{ index: parts.snapshotIndex, value: parts.log.term(parts.snapshotIndex) ?? 0 }];
   }
 
   /** The change of the configuration at `index` was applied. */
   noteConfState(index: number, confState: ConfState): void {
-    this.#confStates.push({ index, confState });
+    this.#confStates.push({ index, value: confState });
   }
 
-  /** The store holds everything up to `durableIndex`: takes a snapshot when enough has come since the last. */
-  maybeTake(durableIndex: number): void {
-    const entries = durableIndex - this.#snapshotIndex;
-    if (entries === 0 || (entries <= this.#count && this.#log.bytes <= this.#logBytes)) return;
-    this.#snapshotIndex = durableIndex;
-    const term = this.#log.term(durableIndex);
-    assert(term !== undefined, "an entry that was applied since the last snapshot is still in the log");
-    const confState = this.#confStateAt(durableIndex);
-    this.#wal.saveSnapshot({ index: durableIndex, term, confState });
+  /** An entry was applied: for the first time, or again after a restart. */
+  noteApplied(entry: Entry): void {
+    this.#bytes += entrySize(entry);
+    if (entry.term !== this.#terms.at(-1)?.value) this.#terms.push({ index: entry.index, value: entry.term });
+  }
+
+  /**
+   * Everything up to `index` is applied. A member that is alone keeps no entries in memory for followers: a hundred
+   * thousand a second that live until the next snapshot are half of what the collector would copy.
+   */
+  trim(index: number): void {
+    const confState = this.#confStates.at(-1)?.value;
+    if (confState === undefined || !isAlone(confState) || index <= this.#log.snapshotIndex) return;
+    this.#log.createSnapshot(index, confState);
+    this.#log.compact(index);
+  }
+
+  /** The store holds everything up to `index`: takes a snapshot when enough has come since the last. */
+  maybeTake(index: number): void {
+    const entries = index - this.#snapshotIndex;
+    const bytes = Math.max(this.#bytes, this.#log.bytes);
+    if (entries === 0 || (entries <= this.#count && bytes <= this.#logBytes)) return;
+    this.#snapshotIndex = index;
+    this.#bytes = 0;
+    const confState = valueAt(this.#confStates, index);
+    const term = valueAt(this.#terms, index);
+    assert(confState.voters.length > 0, "somebody votes");
+    this.#wal.saveSnapshot({ index, term, confState });
     this.#wal.syncNow();
-    this.#log.createSnapshot(durableIndex, confState);
-    const kept = Math.max(durableIndex - this.#catchupEntries, this.#log.firstIndexWithin(this.#logBytes / 2) - 1);
-    const compactIndex = Math.min(durableIndex, kept);
-    if (compactIndex > this.#log.firstIndex()) this.#log.compact(compactIndex);
-    this.#wal.release(durableIndex);
-    this.#logger.info("saved snapshot", { "snapshot-index": durableIndex, "snapshot-term": term });
+    if (index > this.#log.snapshotIndex) {
+      this.#log.createSnapshot(index, confState);
+      const kept = Math.max(index - this.#catchupEntries, this.#log.firstIndexWithin(this.#logBytes / 2) - 1);
+      const compactIndex = Math.min(index, kept);
+      if (compactIndex > this.#log.firstIndex()) this.#log.compact(compactIndex);
+    }
+    this.#wal.release(index);
+    this.#logger.info("saved snapshot", { "snapshot-index": index, "snapshot-term": term });
   }
+}
 
-  /** What applied changes are above `index` belongs to a later snapshot. */
-  #confStateAt(index: number): ConfState {
-    const later = this.#confStates.findIndex((one) => one.index > index);
-    if (later !== 0) this.#confStates.splice(0, (later < 0 ? this.#confStates.length : later) - 1);
-    const confState = this.#confStates[0]?.confState;
-    assert(confState !== undefined && confState.voters.length > 0, "somebody votes");
-    return confState;
-  }
+/** The value as of `index`; those before it are forgotten, what is above belongs to a later snapshot. */
+function valueAt<T>(values: Since<T>[], index: number): T {
+  const later = values.findIndex((one) => one.index > index);
+  if (later !== 0) values.splice(0, (later < 0 ? values.length : later) - 1);
+  const [first] = values;
+  assert(first !== undefined, "there is a value for the last snapshot, and one for each change since");
+  return first.value;
+}
+
+function isAlone({ voters, votersOutgoing, learners, learnersNext }: ConfState): boolean {
+  return voters.length === 1 && votersOutgoing.length === 0 && learners.length === 0 && learnersNext.length === 0;
 }
