@@ -7,6 +7,7 @@ import { askPeer, peerRequests } from "../../test/support/peer-requests.ts";
 import { Door, SlowReader, StubPeer } from "../../test/support/raw-members.ts";
 import { connected, eventually, TransportMember, withMembers } from "../../test/support/transport-member.ts";
 import { EtcdError } from "../base/error.ts";
+import { Prng } from "../base/prng.ts";
 import { type Entry, Message, MessageType } from "../proto/raftpb.ts";
 import { framed } from "./message-codec.ts";
 import { STREAM_QUEUE_BYTES_MAX, STREAM_QUEUE_MAX } from "./outgoing-stream.ts";
@@ -130,6 +131,46 @@ test("a member that comes back is dialled again, and messages arrive by streams"
   } finally {
     await Promise.all([one.close(), first.close()]);
     await door.close();
+  }
+});
+
+test("whatever is cut and whenever, what arrives is what was sent", async () => {
+  const random = new Prng(7);
+  const [one, two] = [await TransportMember.start(1n), await TransportMember.start(2n)];
+  const door = await Door.open(Number(new URL(two.url).port));
+  const back = await Door.open(Number(new URL(one.url).port));
+  const sent = new Map<number, Message>();
+  try {
+    one.meet(two, door.url);
+    two.meet(one, back.url);
+    await connected(one, two);
+    let index = 1;
+    for (let round = 0; round < 40; round++) {
+      for (let n = 0; n < 20; n++) {
+        if (random.below(5) === 0) index = 1 + random.below(index); // as raft does when it probes
+        const message = appendTo(2n, 1n, index, random.below(20_000));
+        message.commit = sent.size;
+        sent.set(message.commit, message);
+        one.network.send([message]);
+        index++;
+        if (random.below(4) === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      const cut = random.below(2) === 0 ? back : door; // that of the streams, or that of single messages
+      cut.cut();
+      cut.mend();
+    }
+    const last = one.heartbeat(2n, 10 ** 6);
+    await eventually(() => {
+      one.network.send([last]);
+      return two.messages.some(({ commit }) => commit === last.commit);
+    }, "they talk again");
+    const appends = two.messages.filter(({ type }) => type === MessageType.APP);
+    assert.ok(appends.length > 100, `${appends.length} of ${sent.size} arrived`);
+    for (const message of appends) assert.deepEqual(message, sent.get(message.commit));
+    assert.equal(new Set(appends.map(({ commit }) => commit)).size, appends.length, "none comes twice");
+  } finally {
+    await Promise.all([one.close(), two.close()]);
+    await Promise.all([door.close(), back.close()]);
   }
 });
 
