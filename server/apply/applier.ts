@@ -10,13 +10,14 @@ import type { Change } from "../mvcc/event.ts";
 import type { WriteTxn } from "../mvcc/write-txn.ts";
 import {
   CompactionResponse,
+  type DeleteRangeRequest,
   InternalRaftRequest,
   type InternalRequest,
   ResponseHeader,
 } from "../proto/etcdserverpb.ts";
 import type { Entry } from "../proto/raftpb.ts";
 import { executeAlarm } from "./cluster-requests.ts";
-import { executeDeleteRange } from "./delete-range.ts";
+import { deleteRangeSteps, executeDeleteRange } from "./delete-range.ts";
 import { alarmGate, withinQuota } from "./gates.ts";
 import { executeLeaseCheckpoint, executeLeaseGrant, executeLeaseRevoke } from "./lease-requests.ts";
 import type { Applied, Outcome, Responses } from "./outcome.ts";
@@ -32,6 +33,11 @@ const NOTHING: Applied = {
   changes: NO_CHANGES,
   compaction: undefined,
 };
+
+/** What a normal entry holds; undefined: nothing, as in the first of a new leader. */
+export function requestOf(entry: Entry): InternalRequest | undefined {
+  return entry.data.length === 0 ? undefined : InternalRaftRequest.decode(entry.data).request;
+}
 
 export class Applier {
   readonly #state: State;
@@ -59,6 +65,24 @@ export class Applier {
       changes: this.#changes,
       compaction: this.#compaction,
     };
+  }
+
+  /**
+   * The steps of a deletion of more than `keys` keys, about so many each; undefined for every other entry, which `apply`
+   * takes at once. Until the last step reads see the state before, and nothing may be made durable: a part of an entry
+   * is not to be found after a crash.
+   */
+  steps(request: InternalRequest | undefined, keys: number): Generator<void, Applied, void> | undefined {
+    if (request?.kind !== "deleteRange" || request.value.rangeEnd.length === 0) return undefined;
+    if (this.#state.store.aliveIn(request.value.key, request.value.rangeEnd) <= keys) return undefined;
+    return alarmGate(this.#state, request) === undefined ? this.#deleting(request.value, keys) : undefined;
+  }
+
+  *#deleting(request: DeleteRangeRequest, keys: number): Generator<void, Applied, void> {
+    const write = this.#state.store.beginWrite();
+    const response = yield* deleteRangeSteps(this.#state, write, request, keys);
+    const { changes } = write.end();
+    return { kind: "deleteRange", outcome: { ok: true, response }, changes, compaction: undefined };
   }
 
   #outcome(request: InternalRequest): Outcome {

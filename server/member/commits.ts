@@ -26,6 +26,9 @@ export class Commits {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #durableIndex = 0;
+  #held = false;
+  /** Who asked for a commit meanwhile. */
+  #heldBack: (() => void)[] = [];
 
   constructor(parts: {
     backend: Backend;
@@ -64,8 +67,25 @@ export class Commits {
     return this.#backend.pendingOperations() < BATCHES_AHEAD * this.#batchOperations;
   }
 
+  /** An entry is applied in part: nothing is made durable until `release`, however large the batch grows. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    const waiting = this.#heldBack.splice(0);
+    if (waiting.length === 0) this.note();
+    else void this.commit().then(() => waiting.forEach((resolve) => void resolve()));
+  }
+
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
   /** Something was applied: commit soon, or now when the batch is full. */
   note(): void {
+    if (this.#held) return; // `release` comes back to it
     const full = this.#backend.pendingBytes() >= this.#batchBytes;
     if (full || this.#backend.pendingOperations() >= this.#batchOperations) {
       if (this.#running === undefined) void this.commit();
@@ -83,6 +103,7 @@ export class Commits {
 
   /** Commits what there is; resolves when it is durable. Never rejects: a failure goes to `failed`. */
   commit(): Promise<void> {
+    if (this.#held) return new Promise((resolve) => this.#heldBack.push(resolve));
     this.#timer?.cancel();
     this.#timer = undefined;
     const { index, term } = this.#applied();

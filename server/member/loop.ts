@@ -21,7 +21,8 @@ const APPLY_SLICE_MS = 5;
 export interface LoopDuties {
   /** Asks raft for what this turn's readers need; called before raft is asked what is ready. */
   beforeRound(): void;
-  applyEntry(entry: Entry): void;
+  /** Applies the entry; what takes long is answered in steps, of which only the last one makes it applied. */
+  applyEntry(entry: Entry): Iterator<void, void> | undefined;
   /** False while applying must wait: the backend is too far behind. */
   mayApply(): boolean;
   /** After a slice: everything up to `index` is applied. */
@@ -46,6 +47,8 @@ export class Loop {
   /** Committed and not yet applied, from `#next` on. Bounded by the backlog that proposals are refused at. */
   #committed: Entry[] = [];
   #next = 0;
+  /** Of the entry at `#next`, which is applied in part. */
+  #steps: Iterator<void, void> | undefined;
 
   constructor(parts: {
     raft: RawNode;
@@ -147,16 +150,20 @@ export class Loop {
   #applySlice(): void {
     const started = this.#clock.monotonicMs();
     const first = this.#next;
-    while (this.#next < this.#committed.length && this.#duties.mayApply()) {
+    while (this.#next < this.#committed.length && (this.#steps !== undefined || this.#duties.mayApply())) {
       const end = Math.min(this.#next + APPLY_CHUNK, this.#committed.length);
       for (let bytes = 0; this.#next < end && bytes < APPLY_CHUNK_BYTES; ) {
-        const entry = this.#committed[this.#next++] as Entry;
+        const entry = this.#committed[this.#next] as Entry;
+        if (!this.#applied(entry)) break;
+        this.#next++;
         bytes += entry.data.length;
-        this.#duties.applyEntry(entry);
       }
-      if (this.#clock.monotonicMs() - started > APPLY_SLICE_MS) break;
+      if (this.#steps !== undefined || this.#clock.monotonicMs() - started > APPLY_SLICE_MS) break;
     }
-    if (this.#next === first) return;
+    if (this.#next === first) {
+      if (this.#steps !== undefined) this.schedule();
+      return;
+    }
     const index = (this.#committed[this.#next - 1] as Entry).index;
     if (this.#next === this.#committed.length) {
       this.#committed = [];
@@ -165,5 +172,14 @@ export class Loop {
     this.#raft.appliedTo(index);
     this.#duties.appliedThrough(index);
     if (this.#next < this.#committed.length || this.#raft.hasReady()) this.schedule();
+  }
+
+  /** One step a turn for what has steps: each takes about as long as a slice may. */
+  #applied(entry: Entry): boolean {
+    this.#steps ??= this.#duties.applyEntry(entry);
+    if (this.#steps === undefined) return true;
+    if (this.#steps.next().done !== true) return false;
+    this.#steps = undefined;
+    return true;
   }
 }

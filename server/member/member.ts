@@ -2,13 +2,13 @@
  * One running member: ties raft, the log, apply, leases and watches together, and offers the calls that services make.
  * It decides nothing that a room below can decide; the order of input and output is the loop's.
  */
-import { Applier } from "../apply/applier.ts";
+import { Applier, requestOf } from "../apply/applier.ts";
 import { executeConfChange, storeConfState } from "../apply/cluster-requests.ts";
 import { loadConsistentIndex } from "../apply/consistent-index.ts";
 import { costBytes } from "../apply/costs.ts";
 import { withinQuota } from "../apply/gates.ts";
 import { restoreLeases } from "../apply/lease-requests.ts";
-import type { Responses } from "../apply/outcome.ts";
+import type { Applied, Responses } from "../apply/outcome.ts";
 import { executeRange } from "../apply/range.ts";
 import type { State } from "../apply/state.ts";
 import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
@@ -77,6 +77,7 @@ const HEAP_SHARE_MAX = 0.8;
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /** Of the log in memory, for members that are behind: those further back are sent the store itself. */
 const LOG_MEMORY_MAX_BYTES = 64 * 1024 * 1024;
+const DELETE_STEP_KEYS = 500;
 const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_INFLIGHT = 512;
 /** Snapshots under way: each keeps pages of the store from being used again. */
@@ -301,7 +302,8 @@ export class Member {
     this.#proposals.failAll("Stopped");
     this.#barrier.failAll("Stopped");
     this.#checkExpectations();
-    await this.#commits.commit();
+    // What was applied in part is applied again from the log.
+    if (!this.#commits.isHeld) await this.#commits.commit();
     this.#commits.stop();
     this.#wal.close();
     await this.#ports.backend.close();
@@ -537,22 +539,43 @@ export class Member {
 
   // ---- what the loop calls -------------------------------------------------------------------------------------------
 
-  #applyEntry(entry: Entry): void {
+  #applyEntry(entry: Entry): Iterator<void, void> | undefined {
     const isNew = entry.index > this.#consistent.index;
     if (entry.type === EntryType.CONF_CHANGE) this.#applyConfChange(entry, isNew);
-    else if (isNew) this.#applyNormal(entry);
+    else if (isNew) {
+      assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
+      const started = this.#ports.clock.monotonicMs();
+      // What was proposed here need not be read again: the entry holds nothing else.
+      const requestId = requestIdOf(entry.data);
+      const proposal = this.#proposals.find(requestId);
+      const request = proposal?.data === entry.data ? proposal.request : requestOf(entry);
+      const steps = this.#applier.steps(request, this.#options.deleteStepKeys ?? DELETE_STEP_KEYS);
+      if (steps !== undefined) return this.#applyInSteps(entry, steps, started);
+      this.#finishApply({ entry, requestId, started }, this.#applier.apply(entry, request));
+    }
     if (isNew) this.#consistent = { index: entry.index, term: entry.term };
+    return undefined;
   }
 
-  #applyNormal(entry: Entry): void {
-    assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
+  /** Nothing is committed in between: a crash finds the entry applied or not at all. */
+  *#applyInSteps(entry: Entry, steps: Iterator<void, Applied>, started: number): Generator<void, void, void> {
+    this.#commits.hold();
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        this.#finishApply({ entry, requestId: requestIdOf(entry.data), started }, step.value);
+        break;
+      }
+      yield;
+    }
+    this.#consistent = { index: entry.index, term: entry.term };
+    this.#commits.release();
+  }
+
+  #finishApply(
+    { entry, requestId, started }: { entry: Entry; requestId: bigint; started: number },
+    { kind, outcome, changes, compaction }: Applied,
+  ): void {
     const { clock, metrics } = this.#ports;
-    const started = clock.monotonicMs();
-    const requestId = requestIdOf(entry.data);
-    const proposal = this.#proposals.find(requestId);
-    // What was proposed here need not be read again: the entry holds nothing else.
-    const known = proposal?.data === entry.data ? proposal.request : undefined;
-    const { kind, outcome, changes, compaction } = this.#applier.apply(entry, known);
     if (changes.length > 0) this.#publish(changes);
     if (compaction !== undefined) this.#compactor.add(compaction);
     const tookMs = clock.monotonicMs() - started;

@@ -38,6 +38,8 @@ export interface MemberOptions {
   readonly transitBytes: number;
   /** Memory for the newest values of keys. */
   readonly valueCacheBytes: number;
+  /** A deletion of more keys is applied in steps of so many. Default 500: about 2 ms. */
+  readonly deleteStepKeys?: number;
   /** The version that we speak, "3.7.3", and the cluster version that goes with it, "3.7.0". */
   readonly serverVersion: string;
   readonly clusterVersion: string;

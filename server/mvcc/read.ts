@@ -15,6 +15,8 @@ export interface RangeOptions {
   readonly countOnly: boolean;
   /** KeyValues without value and lease, made from the index. */
   readonly keysOnly?: boolean;
+  /** Keys of the index were changed by what is not to be seen yet: its counts are not those of any revision. */
+  readonly indexIsAhead?: boolean;
 }
 
 export interface RangeResult {
@@ -66,9 +68,14 @@ class Collector {
   #lastButOne: ByteString = "";
   #last: ByteString = "";
 
-  constructor(space: Keyspace, current: number, revision: number, { limit, countOnly, keysOnly }: RangeOptions) {
+  constructor(
+    space: Keyspace,
+    current: number,
+    revision: number,
+    { limit, countOnly, keysOnly, indexIsAhead }: RangeOptions,
+  ) {
     this.#space = space;
-    this.#isNewest = revision === current;
+    this.#isNewest = revision === current && indexIsAhead !== true;
     this.#revision = revision;
     this.#limit = countOnly ? 0 : limit > 0 ? limit : Number.POSITIVE_INFINITY;
     this.#keysOnly = keysOnly === true;

@@ -3,7 +3,7 @@
  * the caller's hands: it never waits, and nothing is durable before the caller commits the backend.
  *
  *   start      new Store(backend); run restore() to its end; then everything else
- *   a change   beginWrite(), its puts and deletes, end(): one at a time, and all within one turn
+ *   a change   beginWrite(), its puts and deletes, end(): one at a time, and within one turn, but for `deleteSteps`
  *   compaction scheduleCompaction(), then step() now and then until it says true
  */
 import { assert } from "../base/assert.ts";
@@ -20,6 +20,7 @@ import { type RangeOptions, type RangeResult, readRange } from "./read.ts";
 import { restore } from "./restore.ts";
 import { type Revision, readRevision } from "./revision.ts";
 import { RevisionOrder } from "./revision-order.ts";
+import { keyRange } from "./tree-index.ts";
 import { WriteTxn } from "./write-txn.ts";
 
 export interface StoreOptions {
@@ -87,7 +88,16 @@ export class Store {
   /** See `RangeOptions`. Throws `EtcdError` Compacted or FutureRevision. */
   range(key: Uint8Array, rangeEnd: Uint8Array, options: RangeOptions): RangeResult {
     assert(this.#restored, "the store is read after it was restored");
-    return readRange(this.#space, this.#space.currentRevision, key, rangeEnd, options);
+    return readRange(this.#space, this.#space.currentRevision, key, rangeEnd, {
+      ...options,
+      // Between the steps of a change the index counts what it has done so far.
+      indexIsAhead: this.#writing,
+    });
+  }
+
+  /** Keys of the range that exist now; while a change is under way, with what it has done. */
+  aliveIn(key: Uint8Array, rangeEnd: Uint8Array): number {
+    return this.#space.index.aliveIn(keyRange(key, rangeEnd));
   }
 
   /** Revisions and version of a key that exists now, from the index: for compares that need no value. */
@@ -106,7 +116,7 @@ export class Store {
     return readRange(this.#space, this.#space.currentRevision, fromByteString(key), EMPTY_BYTES, options).kvs[0];
   }
 
-  /** Begins the next change. Only one at a time, and not across turns. */
+  /** Begins the next change. Only one at a time; across turns only for `deleteSteps`. */
   beginWrite(): WriteTxn {
     assert(this.#restored && !this.#writing, "one change at a time, after restore");
     this.#writing = true;

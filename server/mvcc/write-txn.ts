@@ -66,24 +66,54 @@ export class WriteTxn {
 
   /** Deletes the living keys of the range, in their order. `wantKvs`: with what they were. */
   deleteRange(key: Uint8Array, rangeEnd: Uint8Array, wantKvs = false): { readonly deleted: readonly DeletedKey[] } {
-    assert(this.#open, "a transaction that has ended deletes nothing");
-    const found: { name: ByteString; entry: KeyIndex }[] = [];
-    const visit = (name: ByteString, entry: KeyIndex) => {
-      if (entry.isAlive) found.push({ name, entry });
-      return true;
-    };
-    if (rangeEnd.length > 0) this.#space.index.scan(keyRange(key, rangeEnd), visit);
-    else {
+    const deleted: DeletedKey[] = [];
+    if (rangeEnd.length === 0) {
       const name = toByteString(key);
       const entry = this.#space.index.get(name);
-      if (entry !== undefined) visit(name, entry);
-    }
-    const deleted = found.map(({ name, entry }) => ({
-      key: name,
-      kv: wantKvs ? readVersion(this.#space, entry, entry) : EMPTY_BYTES,
-    }));
-    for (const { name, entry } of found) this.#delete(name, entry);
+      if (entry?.isAlive === true) this.#deleteAll([{ name, entry }], wantKvs, deleted);
+    } else for (const _ of this.deleteSteps({ key, rangeEnd, wantKvs, keys: Number.POSITIVE_INFINITY }, deleted));
     return { deleted };
+  }
+
+  /**
+   * As `deleteRange`, appending to `deleted`, with a pause after every `keys` keys looked at. In a pause the store may be
+   * read, at the revision before this transaction, and compacted, but not be made durable.
+   */
+  *deleteSteps(
+    range: {
+      readonly key: Uint8Array;
+      readonly rangeEnd: Uint8Array;
+      readonly wantKvs: boolean;
+      readonly keys: number;
+    },
+    deleted: DeletedKey[],
+  ): Generator<void, void, void> {
+    assert(this.#open, "a transaction that has ended deletes nothing");
+    const { to, ...start } = keyRange(range.key, range.rangeEnd);
+    for (let from: ByteString | undefined = start.from; from !== undefined; ) {
+      const found: { name: ByteString; entry: KeyIndex }[] = [];
+      let left = range.keys;
+      let last: ByteString | undefined;
+      this.#space.index.scan({ from, to }, (name, entry) => {
+        if (entry.isAlive) found.push({ name, entry });
+        last = name;
+        return --left > 0;
+      });
+      this.#deleteAll(found, range.wantKvs, deleted);
+      from = last === undefined || left > 0 ? undefined : `${last}\0`;
+      if (from !== undefined) yield;
+    }
+  }
+
+  #deleteAll(
+    found: readonly { readonly name: ByteString; readonly entry: KeyIndex }[],
+    wantKvs: boolean,
+    deleted: DeletedKey[],
+  ): void {
+    for (const { name, entry } of found) {
+      deleted.push({ key: name, kv: wantKvs ? readVersion(this.#space, entry, entry) : EMPTY_BYTES });
+      this.#delete(name, entry);
+    }
   }
 
   #delete(name: ByteString, entry: KeyIndex): void {

@@ -8,6 +8,7 @@ import { makeDurableFolder } from "../../server/member/durable-folder.ts";
 import { Member } from "../../server/member/member.ts";
 import { NO_METRICS } from "../../server/member/member-metrics.ts";
 import type { MemberOptions } from "../../server/member/options.ts";
+import type { Store } from "../../server/mvcc/store.ts";
 import { DeleteRangeRequest, PutRequest } from "../../server/proto/etcdserverpb.ts";
 import { KeyValue } from "../../server/proto/mvccpb.ts";
 import { MemoryBackend } from "./world/backend.ts";
@@ -38,11 +39,17 @@ export const OPTIONS: MemberOptions = {
   unsafeNoFsync: false,
   transitBytes: 64 * 1024,
   valueCacheBytes: 4096,
+  deleteStepKeys: 2,
   serverVersion: "3.7.3",
   clusterVersion: "3.7.0",
 };
 
 const CLIENTS = 5;
+const KEYS = 8;
+/** Turns in which the reader looks before it rests. */
+const LOOKS = 6;
+/** Keys that are deleted together: in several steps. */
+const ALL_KEYS = { key: utf8Bytes("key "), rangeEnd: utf8Bytes("key!") };
 const START_LIMIT_MS = 20_000;
 
 /** What a client was told. `value` undefined: a deletion. */
@@ -76,8 +83,12 @@ class World {
   readonly disk: SimDisk;
   #backend = new MemoryBackend({ sync: (done) => void this.#clock.after(3, done) });
   readonly promised: Promised[] = [];
+  /** Looks of the reader. */
+  reads = 0;
   #values = 0;
   #fatal: unknown;
+  /** What the reader saw and should not have. */
+  #torn: Error | undefined;
   #life = 0;
 
   constructor(seed: number) {
@@ -102,8 +113,11 @@ class World {
     if (!started) throw new Error(`life ${life}: the member does not serve`);
     this.#judge(member);
     this.disk.crashAtOperation(1 + this.#random.below(120));
-    for (let client = 0; client < CLIENTS; client++) void this.#write(member, () => this.#life === life);
+    const alive = () => this.#life === life;
+    for (let client = 0; client < CLIENTS; client++) void this.#write(member, alive);
+    void this.#read(member, alive);
     await this.#clock.run(() => this.#fatal !== undefined, 1000 + this.#random.below(3000));
+    if (this.#torn !== undefined) throw this.#torn;
   }
 
   crash(): void {
@@ -130,8 +144,13 @@ class World {
 
   async #write(member: Member, alive: () => boolean): Promise<void> {
     while (alive() && this.#fatal === undefined) {
-      const key = `key ${this.#random.below(8)}`;
+      const key = `key ${this.#random.below(KEYS)}`;
       try {
+        if (this.#random.chance(0.05)) {
+          const { header, deleted } = await member.deleteRange(DeleteRangeRequest.create(ALL_KEYS));
+          if (deleted > 0 && alive()) this.#promiseAllGone(header?.revision ?? 0);
+          continue;
+        }
         if (this.#random.chance(0.15)) {
           const { header, deleted } = await member.deleteRange(DeleteRangeRequest.create({ key: utf8Bytes(key) }));
           if (deleted > 0 && alive()) this.promised.push({ key, value: undefined, revision: header?.revision ?? 0 });
@@ -143,6 +162,31 @@ class World {
       } catch {
         return; // the member is gone: what became of this one nobody knows
       }
+    }
+  }
+
+  #promiseAllGone(revision: number): void {
+    for (let key = 0; key < KEYS; key++) this.promised.push({ key: `key ${key}`, value: undefined, revision });
+  }
+
+  /** Between any two turns: what is there now is what is there at the revision said, then and later. */
+  async #read({ store }: Member, alive: () => boolean): Promise<void> {
+    let last: { readonly revision: number; readonly seen: string } | undefined;
+    while (alive() && this.#fatal === undefined) {
+      for (const at of last === undefined ? [] : [last]) {
+        const again = seenAt(store, at.revision);
+        if (again.seen !== at.seen) {
+          this.#torn ??= new Error(`revision ${at.revision} was read as ${at.seen}, and is ${again.seen}`);
+        }
+      }
+      last = seenAt(store, 0);
+      this.reads++;
+      // Some turns at one instant, so between the steps of what happens then; then time must go on.
+      const rests = this.reads % LOOKS === 0;
+      await new Promise<void>((resolve) => {
+        if (rests) this.#clock.after(1, resolve);
+        else this.#clock.soon(resolve);
+      });
     }
   }
 
@@ -158,4 +202,16 @@ class World {
         throw new Error(`"${key}" at revision ${revision} was acknowledged as ${value}, and is ${found}`);
     }
   }
+}
+
+/** All keys with their counts, as text; `revision` 0: now, with the revision that it is. */
+function seenAt(store: Store, revision: number): { readonly revision: number; readonly seen: string } {
+  const { key, rangeEnd } = ALL_KEYS;
+  const found = store.range(key, rangeEnd, { revision, limit: 0, countOnly: false });
+  const counted = store.range(key, rangeEnd, { revision, limit: 0, countOnly: true });
+  const texts = found.kvs.map((kv) => utf8Text(KeyValue.decode(kv).value));
+  return {
+    revision: revision === 0 ? found.revision : revision,
+    seen: `${found.count} ${counted.count} ${texts.length} ${texts.join()}`,
+  };
 }
