@@ -32,7 +32,7 @@ import {
 } from "@grpc/grpc-js";
 import { type Headers, type Peer, readCallFacts } from "./call-facts.ts";
 import type { Dispatcher } from "./dispatch.ts";
-import { claimsGrpc, escapeMessage, type TurnedAway, turnedAway } from "./door.ts";
+import { escapeMessage, type TurnedAway, wayOf } from "./door.ts";
 import type { Engine } from "./engine.ts";
 import { remoteAddressText } from "./peer-address.ts";
 import { PingPolicy } from "./ping-policy.ts";
@@ -203,20 +203,21 @@ export class GrpcJsEngine implements Engine {
   /** False: it has been answered, or will be by the HTTP paths. */
   #isCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
     const { http, dispatcher } = this.#options;
-    const contentType = headers["content-type"] ?? "";
-    const secure = stream.session?.encrypted === true;
-    const mayBeHttp = !claimsGrpc(contentType) && (secure || !dispatcher.serves(headers[":path"] ?? ""));
-    if (http !== undefined && mayBeHttp) {
+    const asked = {
+      method: headers[":method"] ?? "",
+      path: headers[":path"] ?? "",
+      contentType: headers["content-type"] ?? "",
+      timeout: headers["grpc-timeout"] as string | undefined,
+      secure: stream.session?.encrypted === true,
+    };
+    const way = wayOf(asked, { hasPaths: http !== undefined, serves: (name) => dispatcher.serves(name) });
+    if (way === "call") return true;
+    if (way === "paths") {
       const request = new Http2ServerRequest(stream, headers, {}, []);
       const response = new Http2ServerResponse(stream);
-      http(request as unknown as IncomingMessage, response as unknown as ServerResponse);
-      return false;
-    }
-    const method = headers[":method"] ?? "";
-    const timeout = headers["grpc-timeout"] as string | undefined;
-    const answer = turnedAway({ method, contentType, timeout, secure: secure && http !== undefined });
-    if (answer !== undefined) turnAway(stream, answer);
-    return answer === undefined;
+      http?.(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    } else turnAway(stream, way);
+    return false;
   }
 
   // ---- calls

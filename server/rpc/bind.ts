@@ -10,7 +10,7 @@ import type { RequestHead } from "../http2/request-head.ts";
 import type { Stream, StreamOwner } from "../http2/stream.ts";
 import { type CallFacts, type Peer, readCallFacts } from "./call-facts.ts";
 import type { Dispatcher } from "./dispatch.ts";
-import { claimsGrpc, type TurnedAway, turnedAway } from "./door.ts";
+import { type TurnedAway, type Way, wayOf } from "./door.ts";
 import type { Engine } from "./engine.ts";
 import { GrpcStream, type GrpcStreamOptions, turnAway } from "./grpc-stream.ts";
 import { type HttpHandler, HttpStream } from "./http-stream.ts";
@@ -112,8 +112,7 @@ export class OwnEngine implements Engine {
 
 /** What is known of requests whose header block comes again and again. */
 interface KnownHead {
-  /** Undefined: it goes to the HTTP paths. */
-  readonly door: "call" | TurnedAway | undefined;
+  readonly way: Way;
   readonly facts: CallFacts;
   readonly stream: GrpcStreamOptions;
 }
@@ -148,7 +147,7 @@ class RpcConnection implements ConnectionOwner {
   request(stream: Stream, head: RequestHead): StreamOwner {
     head.tag ??= this.#know(head);
     const known = head.tag as KnownHead;
-    if (known.door !== "call") return this.#noCall(stream, head, known.door);
+    if (known.way !== "call") return this.#noCall(stream, head, known.way);
     const wire = new GrpcStream(stream, known.stream);
     wire.carry(this.#options.dispatcher.begin(head.path, known.facts, wire));
     return wire;
@@ -174,28 +173,19 @@ class RpcConnection implements ConnectionOwner {
       else if (name === "content-type") contentType ||= value;
     }
     const encoding = headers["grpc-encoding"];
-    const { maxReceiveBytes } = this.#options;
+    const { maxReceiveBytes, http, dispatcher } = this.#options;
+    const { method, path } = head;
+    const asked = { method, path, contentType, timeout: headers["grpc-timeout"], secure: this.#secure };
     return {
-      door: this.#door(head, contentType, headers["grpc-timeout"]),
+      way: wayOf(asked, { hasPaths: http !== undefined, serves: (name) => dispatcher.serves(name) }),
       facts: readCallFacts(headers, this.#peer),
       stream: { maxReceiveBytes, encoding },
     };
   }
 
-  #door({ method, path }: RequestHead, contentType: string, timeout: string | undefined): KnownHead["door"] {
-    const { http, dispatcher } = this.#options;
-    const secure = this.#secure;
-    // etcd has the HTTP paths over TLS alone. On a plain connection ours are where gRPC has no method.
-    const mayBeHttp = !claimsGrpc(contentType) && (secure || !dispatcher.serves(path));
-    if (http !== undefined && mayBeHttp) return undefined;
-    // Without HTTP paths gRPC has the connection for itself, over TLS too.
-    return turnedAway({ method, contentType, timeout, secure: secure && http !== undefined }) ?? "call";
-  }
-
-  #noCall(stream: Stream, head: RequestHead, answer: TurnedAway | undefined): StreamOwner {
-    const { http } = this.#options;
-    if (answer === undefined) return new HttpStream(stream, head, this.#secure, http as HttpHandler);
-    turnAway(stream, answer);
+  #noCall(stream: Stream, head: RequestHead, way: "paths" | TurnedAway): StreamOwner {
+    if (way === "paths") return new HttpStream(stream, head, this.#secure, this.#options.http as HttpHandler);
+    turnAway(stream, way);
     return nobody(stream);
   }
 }

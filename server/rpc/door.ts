@@ -8,6 +8,7 @@ import { GrpcCode } from "./status.ts";
 
 export interface Head {
   readonly method: string;
+  readonly path: string;
   /** "" without one. */
   readonly contentType: string;
   /** "grpc-timeout"; undefined: there is none. */
@@ -23,14 +24,24 @@ export interface TurnedAway {
   readonly body: string;
 }
 
-/** Whether the path is served by gRPC is not asked here. False: it may be a request for the HTTP paths. */
-export function claimsGrpc(contentType: string): boolean {
-  return contentType.includes("application/grpc");
+/** What is behind the door. */
+export interface Inside {
+  /** Whether there are HTTP paths at all. */
+  readonly hasPaths: boolean;
+  /** Whether a path is that of a method. */
+  serves(path: string): boolean;
 }
 
-/** Why a request that claims to be gRPC, or has nowhere else to go, is no call; undefined: it is one. */
-export function turnedAway(head: Head): TurnedAway | undefined {
-  return head.secure ? inPlainText(head) : inGrpc(head);
+/** A call, the answer to what is none, or something for the HTTP paths. */
+export type Way = "call" | "paths" | TurnedAway;
+
+export function wayOf(head: Head, inside: Inside): Way {
+  // Without HTTP paths gRPC has the connection for itself, over TLS too.
+  if (!inside.hasPaths) return inGrpc(head) ?? "call";
+  // etcd has the HTTP paths over TLS alone. On a plain connection ours are where gRPC has no method.
+  const claimsGrpc = head.contentType.includes("application/grpc");
+  if (!claimsGrpc && (head.secure || !inside.serves(head.path))) return "paths";
+  return (head.secure ? inPlainText(head) : inGrpc(head)) ?? "call";
 }
 
 function isGrpc(contentType: string): boolean {
