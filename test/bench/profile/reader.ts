@@ -7,6 +7,8 @@ export interface CpuProfile {
   }[];
   /** Ids of nodes. */
   readonly samples: readonly number[];
+  /** Of the clock that only goes forward, microseconds. */
+  readonly startTime: number;
   /** Microseconds from the sample before. */
   readonly timeDeltas: readonly number[];
 }
@@ -21,8 +23,16 @@ export interface SelfTime {
 
 const IDLE = "(idle)";
 
-/** The longest first, at most `limit`. A function is one line, wherever it was called from. */
-export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile, limit: number): SelfTime[] {
+/** Times of the same clock. */
+export interface Span {
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+/** Within the span. The longest first, at most `limit`. A function is one line, wherever it was called from. */
+export function selfTimes(profile: CpuProfile, limit: number, { fromUs, toUs }: Span): SelfTime[] {
+  const { nodes, samples, timeDeltas, startTime } = profile;
+  let atUs = startTime;
   const nodeOf = new Map(nodes.map((node) => [node.id, node]));
   const times = new Map<string, number>();
   let busyUs = 0;
@@ -30,6 +40,8 @@ export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile, limit: num
     const node = nodeOf.get(id);
     // A delta lies before its sample: the time after a sample, until the next, is what it stands for.
     const us = timeDeltas[index + 1] ?? 0;
+    atUs += timeDeltas[index] ?? 0;
+    if (atUs < fromUs || atUs > toUs) continue;
     if (node === undefined || node.callFrame.functionName === IDLE || us <= 0) continue;
     const where = placeOf(node.callFrame);
     times.set(where, (times.get(where) ?? 0) + us);

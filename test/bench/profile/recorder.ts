@@ -1,26 +1,28 @@
 /**
- * Loaded before our server when it is profiled: SIGUSR2 begins a processor profile, the next one ends it and writes it to
- * the file that PROFILE_FILE names. So only the load is in it, not the start and not what was put before.
+ * Loaded before our server when it is profiled, in each of its threads: records from the start of the thread that serves,
+ * which is no main thread, and writes the profile when a file named stop appears in PROFILE_FOLDER. The reader cuts the load out of it.
  */
-import { renameSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
+import { isMainThread } from "node:worker_threads";
 
-const file = process.env["PROFILE_FILE"] ?? "";
+const folder = process.env["PROFILE_FOLDER"] ?? "";
 const INTERVAL_US = 500;
-const session = new Session();
-let isRecording = false;
+const LOOK_MS = 100;
 
-process.on("SIGUSR2", () => {
-  if (!isRecording) {
-    session.connect();
-    session.post("Profiler.enable");
-    session.post("Profiler.setSamplingInterval", { interval: INTERVAL_US });
-    session.post("Profiler.start");
-    isRecording = true;
-    return;
-  }
-  session.post("Profiler.stop", (_, answer) => {
-    writeFileSync(`${file}.part`, JSON.stringify(answer.profile));
-    renameSync(`${file}.part`, file);
-  });
-});
+if (!isMainThread) {
+  const session = new Session();
+  session.connect();
+  session.post("Profiler.enable");
+  session.post("Profiler.setSamplingInterval", { interval: INTERVAL_US });
+  session.post("Profiler.start");
+  const timer = setInterval(() => {
+    if (!existsSync(`${folder}/stop`)) return;
+    clearInterval(timer);
+    session.post("Profiler.stop", (_, answer) => {
+      writeFileSync(`${folder}/part`, JSON.stringify(answer.profile));
+      renameSync(`${folder}/part`, `${folder}/server.cpuprofile`);
+    });
+  }, LOOK_MS);
+  timer.unref();
+}

@@ -17,11 +17,16 @@ export interface FillLoad {
 
 /** A prime that does not divide a number of keys: steps of it reach each key once. */
 const STRIDE = 7_368_787;
+/** A txn must fit into the window that a stream has when nobody has said anything else: it would never be sent. */
+const MESSAGE_BYTES = 60_000;
+/** What a put has around its value, and its key when that is short. */
+const PUT_OVERHEAD = 48;
 
 export async function runFill(load: FillLoad): Promise<{ count: number; seconds: number }> {
   const startMs = performance.now();
-  const whole = load.keys - (load.keys % FILL_PUTS);
-  await runTxns(load, 0, whole, FILL_PUTS);
+  const puts = Math.min(FILL_PUTS, Math.floor(MESSAGE_BYTES / (load.valueBytes + load.keyBytes + PUT_OVERHEAD)));
+  const whole = load.keys - (load.keys % puts);
+  await runTxns(load, 0, whole, puts);
   await runTxns(load, whole, load.keys, 1);
   return { count: load.keys, seconds: (performance.now() - startMs) / 1000 };
 }
