@@ -16,6 +16,7 @@ switch (part) {
     break;
   case "attacks":
   case "bench":
+  case "size":
   case "etcd-common":
   case "fairness":
     await runBuilt(`${part}/run`, options);
