@@ -36,7 +36,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "test/simulation",
       "test/robustness",
     ],
-    apart: ["test/integration", "test/conformance"],
+    apart: ["test/integration", "test/conformance", "test/bench"],
     limitSeconds: 240,
   },
   interop: { together: [], apart: ["test/interop"], limitSeconds: 900 },

@@ -23,6 +23,7 @@ const ORIGINS: Readonly<Record<string, string>> = {
   "etcdutl-3.6": "etcdutl of etcd 3.6, named etcdutl-3.6",
   "etcd-benchmark": "tools/benchmark of github.com/etcd-io/etcd, built with Go and named etcd-benchmark",
   go: "Go from go.dev",
+  h2load: "h2load of nghttp2 (Debian: nghttp2-client)",
   h2spec: "h2spec from github.com/summerwind/h2spec",
   kubectl: "kubectl from kubernetes.io",
   strace: "the package strace",
