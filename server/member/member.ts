@@ -541,6 +541,7 @@ export class Member {
 
   #applyEntry(entry: Entry): Iterator<void, void> | undefined {
     const isNew = entry.index > this.#consistent.index;
+    this.#snapshots.noteApplied(entry);
     if (entry.type === EntryType.CONF_CHANGE) this.#applyConfChange(entry, isNew);
     else if (isNew) {
       assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
@@ -611,6 +612,7 @@ export class Member {
   }
 
   #appliedThrough(index: number): void {
+    this.#snapshots.trim(index);
     this.#commits.note();
     this.#barrier.appliedThrough(index);
     this.#checkExpectations();
