@@ -44,12 +44,12 @@ export const STREAM_UNSENT_BYTES = 64 * 1024;
 /** Unsent bytes of all streams of a connection, from which on new requests wait until the peer reads its answers. */
 export const CONNECTION_UNSENT_BYTES = 16 * 1024 * 1024;
 /** The same for all connections; then one may still have `SHARE_UNSENT_BYTES`. */
-export const ENGINE_UNSENT_BYTES = 128 * 1024 * 1024;
+export const ENGINE_UNSENT_BYTES = 64 * 1024 * 1024;
 export const SHARE_UNSENT_BYTES = 1024 * 1024;
 
 /** Beyond either the answer that would be queued is dropped and its stream reset: ENHANCE_YOUR_CALM. */
 export const CONNECTION_QUEUE_BYTES = 64 * 1024 * 1024;
-export const ENGINE_QUEUE_BYTES = 256 * 1024 * 1024;
+export const ENGINE_QUEUE_BYTES = 128 * 1024 * 1024;
 
 /**
  * Messages that have come in part, on one connection and on all. Beyond: the call whose message grows is refused with
