@@ -127,6 +127,26 @@ test("a stream with thousands behind gets no more turns than one with a single w
   assert.ok(slices <= 70, `${slices} slices`);
 });
 
+test("a slice of history gives no more than some megabytes, however many watchers share it", () => {
+  const { history, hub } = opened();
+  const value = "v".repeat(100_000);
+  for (let at = 0; at < 20; at++) publish(history, hub, { put: "k", value });
+  const streams = Array.from({ length: 100 }, () => {
+    const stream = hub.openStream({ onWritable: () => undefined });
+    stream.create(WatchCreateRequest.create({ key: utf8Bytes("k"), startRevision: 2 }));
+    stream.next(); // "created"
+    return stream;
+  });
+  let events = 0;
+  for (let more = true; more; ) {
+    more = hub.catchUp(1000);
+    assert.ok(hub.stats().pendingBytes <= 6 * 1024 * 1024, `${hub.stats().pendingBytes} bytes in one slice`);
+    for (const stream of streams) events += read(stream);
+    more ||= hub.behind;
+  }
+  assert.equal(events, 100 * 20);
+});
+
 test("a closed stream lets its watchers go in slices, and is heard of no more at once", () => {
   const { hub, put, open } = opened();
   const crowd = open(5_000);

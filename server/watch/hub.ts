@@ -47,6 +47,9 @@ const RESUMED_AT_ONCE = 64;
 const SLICE_BYTES = 2 * 1024 * 1024;
 const READ_REVISIONS = 32;
 
+/** What a slice gives to its watchers in all: each is sent a message of its own, though they share the events. */
+const DELIVERED_BYTES = 2 * 1024 * 1024;
+
 /** What the hub asks of the store. */
 export interface WatchHistory extends PreviousValues {
   readonly currentRevision: number;
@@ -295,11 +298,16 @@ export class WatchHub {
     const to = this.#readSlice(from, limit, (change) => this.#match(group, change, touched));
     const lists = new Map<RangeNode, Map<number, EventList>>();
     for (const node of touched) lists.set(node, new Map<number, EventList>());
-    for (const watcher of watchers) this.#deliverHistory(watcher, lists, from, to);
+    let bytes = 0;
+    for (const watcher of watchers) {
+      if (bytes > DELIVERED_BYTES)
+        watcher.node = undefined; // its turn comes again: its place is kept
+      else bytes += this.#deliverHistory(watcher, lists, from, to);
+    }
     const { stream } = watchers[0] as Watcher;
     this.#behind.turnTaken(stream);
     for (const watcher of watchers) this.#resumeSome(watcher.stream);
-    return Math.max(to - from + 1, watchers.length);
+    return bytes > DELIVERED_BYTES ? Number.POSITIVE_INFINITY : Math.max(to - from + 1, watchers.length);
   }
 
   /** Reads whole revisions from `from` on; the last one read: `limit`, or earlier when they were large. */
@@ -341,24 +349,26 @@ export class WatchHub {
     return { from, to, watchers };
   }
 
-  #deliverHistory(watcher: Watcher, lists: Map<RangeNode, Map<number, EventList>>, from: number, to: number): void {
+  /** Answers the bytes that it was given. */
+  #deliverHistory(watcher: Watcher, lists: Map<RangeNode, Map<number, EventList>>, from: number, to: number): number {
     const parcel = watcher.nextRevision > to ? undefined : this.#historyParcel(watcher, lists, from);
     watcher.node = undefined; // the group lived for this slice only
     this.#behind.delete(watcher);
     if (parcel !== undefined) {
       if (!watcher.stream.offer(parcel)) {
         this.#stall(watcher);
-        return;
+        return 0;
       }
       watcher.idle = false;
     }
     watcher.nextRevision = Math.max(watcher.nextRevision, to + 1);
     if (to < this.#revision) {
       this.#behind.add(watcher); // at the end: others have their turn
-      return;
+    } else {
+      watcher.stream.unsynced--;
+      this.#becomeSynced(watcher);
     }
-    watcher.stream.unsynced--;
-    this.#becomeSynced(watcher);
+    return parcel?.bytes ?? 0;
   }
 
   #historyParcel(watcher: Watcher, lists: Map<RangeNode, Map<number, EventList>>, from: number): Parcel | undefined {

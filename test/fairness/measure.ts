@@ -156,7 +156,10 @@ function watchMemory(pid: number, before: number): () => number {
 
 /** The buckets of the histogram: upper bound in seconds, and how many up to it. */
 async function readLag(endpoint: string): Promise<Map<number, number>> {
-  const text = await (await fetch(`http://${endpoint}/metrics`)).text();
+  const text = await fetch(`http://${endpoint}/metrics`).then(
+    (answer) => answer.text(),
+    () => "", // that it has ended is seen elsewhere
+  );
   const buckets = new Map<number, number>();
   for (const [, bound, count] of text.matchAll(/^kvorum_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$/gm)) {
     buckets.set(bound === "+Inf" ? Number.POSITIVE_INFINITY : Number(bound), Number(count));
