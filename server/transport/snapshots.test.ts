@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { peerRecording } from "../../test/support/peer-recordings.ts";
 import { Door } from "../../test/support/raw-members.ts";
 import { Deferred } from "../../test/support/settling.ts";
 import { eventually, TransportMember, withMembers } from "../../test/support/transport-member.ts";
@@ -42,6 +44,33 @@ test("a snapshot arrives whole, then its message, then the sender knows", async 
     assert.equal(two.series.network.snapshotReceiveInflight.with("1").value, 0);
   });
 });
+
+for (const version of ["3.7", "3.6"]) {
+  test(`a snapshot as etcd ${version} sends it is taken in`, async () => {
+    const { head, messageGzip, fileBegins } = peerRecording(version).snapshot;
+    const prefix = gunzipSync(Buffer.from(messageGzip, "base64"));
+    const file = Buffer.from(fileBegins, "hex");
+    const message = Message.decode(prefix.subarray(8));
+    if (version === "3.6") assert.deepEqual(Buffer.from(framed(Message.encode(message))), prefix);
+    const clusterId = BigInt(`0x${/X-Etcd-Cluster-Id: (\w+)/.exec(head)?.[1]}`);
+    const member = await TransportMember.start(message.to, { clusterId });
+    try {
+      const socket = connect(Number(new URL(member.url).port), "127.0.0.1");
+      socket.write(`${head}\r\nConnection: close\r\n\r\n`);
+      for (const chunk of [prefix.subarray(0, 3000), Buffer.concat([prefix.subarray(3000), file]), Buffer.of()]) {
+        socket.write(`${chunk.length.toString(16)}\r\n`);
+        socket.write(Buffer.concat([chunk, Buffer.from("\r\n")]));
+      }
+      let answer = "";
+      for await (const bytes of socket) answer += String(bytes);
+      assert.match(answer, /^HTTP\/1.1 204 /);
+      assert.deepEqual(Buffer.from(member.snapshots[0]?.body ?? []), file);
+      assert.deepEqual(member.messages, [message]);
+    } finally {
+      await member.close();
+    }
+  });
+}
 
 test("the body is read no faster than the receiver stores it", async () => {
   await withMembers(2, async ([one, two]) => {

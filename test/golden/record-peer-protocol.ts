@@ -5,8 +5,10 @@
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { connect, createServer, type Server } from "node:net";
+import { gzipSync } from "node:zlib";
+import { memberIdText } from "../../server/base/int64.ts";
 import { Message, MessageType } from "../../server/proto/raftpb.ts";
 import { PlainDecoder } from "../../server/transport/message-codec.ts";
 import { LogOnlyMember } from "../support/log-only-member.ts";
@@ -62,7 +64,8 @@ async function main(path: string, target: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3000)); // signs of life on both streams
     const answers = await ask(etcdUrl, ours);
     const version = spawnSync(path, ["--version"]).stdout.toString().split("\n")[0];
-    writeFileSync(target, `${JSON.stringify({ version, ...samples(recordings), answers }, undefined, 2)}\n`);
+    const snapshot = await recordSnapshot(path);
+    writeFileSync(target, `${JSON.stringify({ version, ...samples(recordings), snapshot, answers }, undefined, 2)}\n`);
   } finally {
     await ours.disconnect();
     await etcd.remove();
@@ -155,6 +158,69 @@ function frames(body: Buffer): Record<string, string> {
     at += 8 + length;
   }
   return found;
+}
+
+/** What a leader sends to a learner that has nothing: one played here, which only says that it has nothing. */
+async function recordSnapshot(path: string): Promise<object> {
+  const flags = ["--snapshot-count=5", "--snapshot-catchup-entries=1"];
+  const etcd = await ServerProcess.start({ command: [path], flags });
+  const peer = `http://127.0.0.1:${etcd.peerPort}`;
+  let taken: (sample: object) => void = () => undefined;
+  const sample = new Promise<object>((resolve) => {
+    taken = resolve;
+  });
+  const server = createHttpServer(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    const body = Buffer.concat(pieces);
+    if (request.method === "GET") response.writeHead(404).end();
+    else response.writeHead(204).end();
+    if (request.url === "/raft") await sayNothingIsHere(peer, Message.decode(body), request.headers);
+    if (request.url === "/raft/snapshot") taken(snapshotSample(request, body));
+  });
+  const port = await new Promise<number>((resolve) =>
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)),
+  );
+  try {
+    for (let n = 0; n < 120; n++) await put(etcd, `key ${n}`);
+    const request = JSON.stringify({ peerURLs: [`http://127.0.0.1:${port}`], isLearner: true });
+    await fetch(`${etcd.url}/v3/cluster/member/add`, { method: "POST", body: request });
+    return await sample;
+  } finally {
+    await etcd.remove();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+/** Answers a heartbeat, and an append by saying that nothing is there that it could follow on. */
+async function sayNothingIsHere(peer: string, asked: Message, headers: IncomingHttpHeaders): Promise<void> {
+  const { to: from, from: to, term, index, context } = asked;
+  const answer =
+    asked.type === MessageType.APP
+      ? Message.create({ type: MessageType.APP_RESP, from, to, term, index, reject: true })
+      : Message.create({ type: MessageType.HEARTBEAT_RESP, from, to, term, context });
+  await fetch(`${peer}/raft`, {
+    method: "POST",
+    headers: {
+      "X-Server-From": memberIdText(from),
+      "X-Server-Version": String(headers["x-server-version"]),
+      "X-Etcd-Cluster-ID": String(headers["x-etcd-cluster-id"]),
+    },
+    body: Message.encode(answer),
+  });
+}
+
+/** The head in lines, the message before the file, and how the file begins. */
+function snapshotSample({ method, url, rawHeaders }: IncomingMessage, body: Buffer): object {
+  const lines = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : []));
+  const fileAt = 8 + body.readUInt32BE(4);
+  return {
+    head: [`${method} ${url} HTTP/1.1`, ...lines].join("\r\n"),
+    messageGzip: gzipSync(body.subarray(0, fileAt), { level: 9 }).toString("base64"), // mostly etcd's empty history
+    fileBegins: body.subarray(fileAt, fileAt + 32).toString("hex"),
+    fileBytes: body.length - fileAt,
+  };
 }
 
 /** What etcd answers to questions, and to those who may not ask. */

@@ -16,6 +16,13 @@ export interface PeerRecording {
   /** One frame by message type, and "link". */
   readonly messageStream: Readonly<Record<string, string>>;
   readonly appendStream: readonly string[];
+  readonly snapshot: {
+    readonly head: string;
+    /** The message behind its length: gzip, base64. */
+    readonly messageGzip: string;
+    readonly fileBegins: string;
+    readonly fileBytes: number;
+  };
   readonly answers: Readonly<Record<string, PeerAnswer>>;
 }
 
