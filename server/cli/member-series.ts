@@ -16,6 +16,7 @@ export function scrapeMember(registry: Registry, series: Series, member: Member,
     mvcc.currentRevision.set(member.store.currentRevision);
     mvcc.compactRevision.set(member.store.compactRevision);
     mvcc.keys.set(member.store.liveKeys);
+    series.kvorum.openReadViews.set(member.openReadViews);
     const watches = member.hub.stats();
     mvcc.watchStreams.set(watches.streams);
     mvcc.watchers.set(watches.watchers);

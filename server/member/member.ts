@@ -69,6 +69,7 @@ import { LogSnapshots } from "./snapshots.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
 import { StoreSnapshot } from "./store-snapshot.ts";
+import { ViewWatch } from "./view-watch.ts";
 import { WatchPump } from "./watch-pump.ts";
 
 /** Entries committed and not yet applied before new proposals are refused. */
@@ -116,6 +117,7 @@ export class Member {
   readonly #snapshots: LogSnapshots;
   readonly #watchPump: WatchPump;
   readonly #spare: SpareKeeper;
+  readonly #viewWatch: ViewWatch;
   /** The last entry whose effect the state holds. */
   #consistent: { index: number; term: number };
   #leaderId = 0n;
@@ -200,6 +202,7 @@ export class Member {
       catchupEntries: options.snapshotCatchupEntries,
       logBytes: Math.min(options.transitBytes, LOG_MEMORY_MAX_BYTES),
     });
+    this.#viewWatch = new ViewWatch({ clock, logger, openViews: () => backend.openReadViews() });
     this.#spare = new SpareKeeper({ wal: this.#wal, clock, logger });
     this.#barrier = new ReadBarrier({
       clock,
@@ -467,6 +470,11 @@ export class Member {
     await this.#state.backend.defragment();
   }
 
+  /** Views of the store that keep pages from being used again. */
+  get openReadViews(): number {
+    return this.#state.backend.openReadViews();
+  }
+
   /** What is applied now, made durable first, as a bbolt file; `close` it. Throws TooManyRequests when too many are open. */
   async snapshot(): Promise<StoreSnapshot> {
     const { backend } = this.#state;
@@ -661,6 +669,7 @@ export class Member {
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
     for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
     this.#spare.tick();
+    this.#viewWatch.tick();
     if (this.#raft.hasReady()) this.#loop.schedule();
   }
 

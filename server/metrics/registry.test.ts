@@ -246,6 +246,7 @@ test("createSeries() registers every series of etcd with its type, labels and bo
     "kvorum_event_loop_lag_seconds",
     "kvorum_heap_share",
     "kvorum_memory_limit_bytes",
+    "kvorum_open_read_views",
     "kvorum_version",
   ]);
 });

@@ -554,6 +554,11 @@ const ROWS = {
       bounds: exponentialBounds(0.001, 2, 14),
     },
     heapShare: { kind: "gauge", name: "kvorum_heap_share", help: "Share of the heap's limit that is in use, 0 to 1." },
+    openReadViews: {
+      kind: "gauge",
+      name: "kvorum_open_read_views",
+      help: "Views of the store that keep its pages from being used again: snapshots being streamed.",
+    },
     memoryLimitBytes: { kind: "gauge", name: "kvorum_memory_limit_bytes", help: "Memory that the process may use." },
   },
 } as const satisfies Record<string, Record<string, Row>>;
