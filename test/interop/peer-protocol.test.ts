@@ -120,6 +120,28 @@ for (const [program, version] of [
     });
   });
 
+  test(`${program} tells our member that it was removed`, async (t) => {
+    await withCluster(t, program, version, [], async ({ a, ours }) => {
+      await put(a, "before", SETTLE_MS);
+      const request = { ID: ours.id.toString() };
+      await settling(() => call(a, "/v3/cluster/member/remove", request), SETTLE_MS);
+      await until(() => ours.wasRemoved, "it learns of it");
+      await put(a, "after", SETTLE_MS);
+      assert.equal(ours.has("after"), false);
+    });
+  });
+
+  test(`a member of ${program} that ours takes for removed stops`, async (t) => {
+    await withCluster(t, program, version, [], async ({ a, b, ours }) => {
+      await put(a, "before", SETTLE_MS);
+      ours.refuse(BigInt(idOf(b)));
+      await b.exited;
+      assert.match(b.log, /the member has been permanently removed from the cluster/);
+      await put(a, "after", SETTLE_MS);
+      await until(() => ours.has("after"), "the others go on");
+    });
+  });
+
   test(`members of ${program} and ours talk under certificates, by common name`, async (t) => {
     await withSecureCluster(t, program, version, async ({ a, b, ours }) => {
       await put(a, "secret", SETTLE_MS);

@@ -20,6 +20,7 @@ import type {
 } from "../../server/ports/network.ts";
 import {
   ConfChange,
+  ConfChangeType,
   type Entry,
   EntryType,
   type Message,
@@ -81,6 +82,8 @@ export class LogOnlyMember {
   /** What became of the snapshots that it sent. */
   readonly snapshotsSent: boolean[] = [];
   lost = 0;
+  /** Members that it takes for removed. */
+  readonly removed = new Set<bigint>();
   wasRemoved = false;
   readonly #options: LogOnlyOptions;
   readonly #members: PeerMember[];
@@ -166,6 +169,12 @@ export class LogOnlyMember {
     await this.#listener?.close();
   }
 
+  /** Takes a member for removed, as one would that has applied its removal. */
+  refuse(id: bigint): void {
+    this.removed.add(id);
+    this.#network?.removePeer(id);
+  }
+
   /** Asks another member. */
   ask<K extends QuestionKind>(url: string, kind: K, question: Questions[K]): Promise<Answers[K]> {
     if (this.#network === undefined) throw new Error("it is not connected");
@@ -187,7 +196,7 @@ export class LogOnlyMember {
         this.snapshotsSent.push(wasDelivered);
         this.node.reportSnapshot(id, wasDelivered);
       },
-      isRemoved: () => false,
+      isRemoved: (id) => this.removed.has(id),
       selfRemoved: () => {
         this.wasRemoved = true;
       },
@@ -273,6 +282,10 @@ export class LogOnlyMember {
     }
     const change = ConfChange.decode(entry.data);
     this.node.applyConfChange(change);
+    if (change.type === ConfChangeType.REMOVE_NODE) {
+      this.#network?.removePeer(change.nodeId);
+      return;
+    }
     const { peerURLs } = JSON.parse(Buffer.from(change.context).toString()) as { peerURLs: string[] };
     if (change.nodeId !== this.id) this.#network?.addPeer(change.nodeId, peerURLs);
   }
