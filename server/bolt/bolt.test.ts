@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareBytes, equalBytes, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
-import { BoltError, Fields, META_BYTES, PAGE_HEADER_BYTES, readMeta, writeMeta } from "./format.ts";
+import { BoltError, Fields, META_BYTES, type Meta, PAGE_HEADER_BYTES, readMeta, writeMeta } from "./format.ts";
 import { BoltFile, type ByteSource, type Row } from "./reader.ts";
 import { type BoltContents, boltBytes, planBolt, writeBolt } from "./writer.ts";
 
@@ -147,13 +147,55 @@ test("rows out of order, and pages that nobody uses, are refused", () => {
   const bytes = boltBytes(contentsOf(new Map([["key", [row("a", "1")]]])));
   const longer = new Uint8Array(bytes.length + 4096);
   longer.set(bytes);
-  for (const at of [0, 4096]) {
-    const fields = new Fields(longer.subarray(at + PAGE_HEADER_BYTES));
-    const meta = readMeta(fields);
-    assert.ok(typeof meta !== "string");
-    writeMeta(fields, { ...meta, pageCount: meta.pageCount + 1 });
-  }
+  setMetas(longer, { pageCount: longer.length / 4096 });
   assert.throws(() => read(longer), /neither in use nor free/);
+});
+
+test("a child whose keys lie below its branch's is refused", () => {
+  const rows = Array.from({ length: 2000 }, (_, at) => row(String(at).padStart(8, "0"), "x".repeat(50)));
+  const bytes = boltBytes(contentsOf(new Map([["key", rows]])));
+  const { root } = branchOf(bytes);
+  const fields = new Fields(bytes.subarray(root * 4096));
+  const second = PAGE_HEADER_BYTES + 16;
+  const last = second + fields.u32(second) + 7; // of its key's digits: one more than the first key of its child
+  fields.bytes[last] = (fields.bytes[last] as number) + 1;
+  assert.throws(() => read(bytes), /its key is not in order/);
+});
+
+test("a value that ends behind its page, and an element among the elements, are refused", () => {
+  const bytes = boltBytes(contentsOf(new Map([["key", [row("a", "1")]]])));
+  const root = BoltFile.open(sourceOf(bytes)).walk().buckets[0]?.root ?? 0;
+  const element = root * 4096 + PAGE_HEADER_BYTES;
+  const long = Uint8Array.from(bytes);
+  new Fields(long.subarray(element)).setU32(12, 5000);
+  assert.throws(() => read(long), /5000 bytes at \d+ do not lie in its 4096 bytes/);
+  const inside = Uint8Array.from(bytes);
+  new Fields(inside.subarray(element)).setU32(4, 8);
+  assert.throws(() => read(inside), /do not lie in its 4096 bytes/);
+});
+
+test("a freelist whose count does not fit its field is read", () => {
+  const bytes = boltBytes(contentsOf(new Map([["key", [row("a", "1")]]])));
+  const longer = new Uint8Array(bytes.length + 4096);
+  longer.set(bytes);
+  const freelist = new Fields(longer.subarray(2 * 4096));
+  freelist.setU16(10, 0xffff);
+  freelist.setU64(PAGE_HEADER_BYTES, 1);
+  freelist.setU64(PAGE_HEADER_BYTES + 8, bytes.length / 4096);
+  setMetas(longer, { pageCount: longer.length / 4096 });
+  assert.equal(read(longer).get("key")?.length, 1);
+  freelist.setU64(PAGE_HEADER_BYTES, 511);
+  assert.throws(() => read(longer), /claims 511 pages, more than its 4096 bytes hold/);
+});
+
+test("a page is filled to its last byte, and one byte more begins the next", () => {
+  const sized = (bytes: number): Store =>
+    new Map([["key", [row("a", "x".repeat(2000)), { key: utf8Bytes("b"), value: filled(bytes) }]]]);
+  const rest = 4096 - 16 - (16 + 1 + 2000) - (16 + 1);
+  const pages = (bytes: number) => boltBytes(contentsOf(sized(bytes))).length / 4096;
+  assert.deepEqual([pages(rest), pages(rest + 1)], [5, 7]); // a second leaf, and the branch above both
+  const walk = BoltFile.open(sourceOf(boltBytes(contentsOf(sized(rest + 1)))));
+  for (let id = 2; id < 7; id++) assert.equal(walk.span(id).overflow, 0);
 });
 
 test("a tree that is too deep is refused", () => {
@@ -274,6 +316,15 @@ function sourceOf(bytes: Uint8Array): ByteSource {
       return bytes.subarray(position, position + length);
     },
   };
+}
+
+function setMetas(bytes: Uint8Array, changes: Partial<Meta>): void {
+  for (const at of [0, 4096]) {
+    const fields = new Fields(bytes.subarray(at + PAGE_HEADER_BYTES));
+    const meta = readMeta(fields);
+    assert.ok(typeof meta !== "string");
+    writeMeta(fields, { ...meta, ...changes });
+  }
 }
 
 /** The root page of the only bucket, a branch, and its first child. */
