@@ -449,9 +449,9 @@ export class Member {
     });
   }
 
-  /** CRC-32C of the whole backend, as Maintenance.Hash has it. */
-  hash(): number {
-    return this.store.hashAll();
+  /** Steps of the CRC-32C of the whole backend, as Maintenance.Hash has it. */
+  hashSteps(): Generator<void, number, void> {
+    return this.store.hashAllSteps();
   }
 
   /** Steps of the hash of the keys at a revision; the caller runs them in slices. Throws Compacted or FutureRevision. */

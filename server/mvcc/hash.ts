@@ -17,6 +17,7 @@ import type { Backend } from "../ports/backend.ts";
 import { BUCKETS } from "../ports/buckets.ts";
 import type { KeyIndex } from "./key-index.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { following } from "./records.ts";
 import { isTombstone, readRevision } from "./revision.ts";
 import { RevisionSet } from "./revision-set.ts";
 
@@ -153,18 +154,25 @@ export class CompactionHashes {
 const NOT_HASHED = ["term", "consistent_index", "storageVersion"].map(utf8Bytes);
 
 /**
- * etcd's Maintenance.Hash: CRC-32C over every bucket's name and its records. Of the whole backend at once and without
- * slices: for tests, as in etcd.
+ * etcd's Maintenance.Hash: CRC-32C over every bucket's name and its records. For tests, as in etcd: what is written
+ * between two steps is in it or not.
  */
-export function hashBackend(backend: Backend): number {
+export function* hashBackendSteps(backend: Backend): Generator<void, number, void> {
   let state = 0;
   for (const bucket of BUCKETS) {
     state = crc32c(utf8Bytes(bucket), state);
-    backend.scan(bucket, EMPTY_BYTES, undefined, (key, value) => {
-      if (bucket === "meta" && NOT_HASHED.some((name) => equalBytes(name, key))) return true;
-      state = crc32c(value, crc32c(key, state));
-      return true;
-    });
+    for (let from: Uint8Array | undefined = EMPTY_BYTES; from !== undefined; ) {
+      let left = RECORD_SLICE;
+      let last: Uint8Array | undefined;
+      backend.scan(bucket, from, undefined, (key, value) => {
+        last = key;
+        const isHashed = bucket !== "meta" || !NOT_HASHED.some((name) => equalBytes(name, key));
+        if (isHashed) state = crc32c(value, crc32c(key, state));
+        return --left > 0;
+      });
+      from = last === undefined || left > 0 ? undefined : following(last);
+      if (from !== undefined) yield;
+    }
   }
   return state;
 }

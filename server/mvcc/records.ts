@@ -96,7 +96,7 @@ export class Records {
 }
 
 /** The first key above `key`. */
-function following(key: Uint8Array): Uint8Array {
+export function following(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;

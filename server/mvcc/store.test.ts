@@ -6,6 +6,7 @@ import { crc32c } from "../base/crc32c.ts";
 import type { EtcdError } from "../base/error.ts";
 import { Prng } from "../base/prng.ts";
 import type { Backend } from "../ports/backend.ts";
+import { BUCKETS } from "../ports/buckets.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import type { Change } from "./event.ts";
 import type { HashSteps, KeyspaceHash } from "./hash.ts";
@@ -473,6 +474,25 @@ test("hashAll() is over buckets in the order of their names, without what the ru
   backend.put("lease", utf8Bytes("l"), utf8Bytes("v"));
   const text = "alarmauthauthRolesauthUsersclusterkeyleaselvmembersmembers_removedmetaconfState{}";
   assert.equal(store.hashAll(), crc32c(utf8Bytes(text)));
+});
+
+test("hashAllSteps() takes several steps over many records, and comes to the hash of all at once", () => {
+  const backend = new MemoryBackend();
+  const store = opened(backend);
+  for (let number = 0; number < 1300; number++) put(store, [`key ${number}`, "value"]);
+  let expected = 0;
+  for (const bucket of BUCKETS) {
+    expected = crc32c(utf8Bytes(bucket), expected);
+    backend.scan(bucket, EMPTY_BYTES, undefined, (key, value) => {
+      expected = crc32c(value, crc32c(key, expected));
+      return true;
+    });
+  }
+  let pauses = 0;
+  const steps = store.hashAllSteps();
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) pauses++;
+  assert.deepEqual([step.value, pauses], [expected, 2]);
 });
 
 // ---- against a model -------------------------------------------------------------------------------------------------

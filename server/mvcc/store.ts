@@ -13,7 +13,7 @@ import type { Backend } from "../ports/backend.ts";
 import { Compaction } from "./compaction.ts";
 import type { Change } from "./event.ts";
 import { changeOf } from "./event.ts";
-import { type HashSteps, hashBackend, hashKv, type KeyspaceHash } from "./hash.ts";
+import { type HashSteps, hashBackendSteps, hashKv, type KeyspaceHash } from "./hash.ts";
 import type { Version } from "./key-index.ts";
 import { Keyspace } from "./keyspace.ts";
 import { type RangeOptions, type RangeResult, readRange } from "./read.ts";
@@ -179,6 +179,15 @@ export class Store {
 
   /** Maintenance.Hash: over the whole backend, at once. */
   hashAll(): number {
-    return hashBackend(this.#space.backend);
+    const steps = this.hashAllSteps();
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same in steps of some milliseconds. */
+  hashAllSteps(): Generator<void, number, void> {
+    return hashBackendSteps(this.#space.backend);
   }
 }

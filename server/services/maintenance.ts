@@ -71,7 +71,11 @@ export class Maintenance {
   }
 }
 
-// biome-ignore lint/correctness/useYield: the store hashes everything in one go
+/** They hold nothing in memory. */
 function* hashSteps(member: MemberApi): Steps<number> {
-  return member.hash();
+  const steps = member.hashSteps();
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    yield 0;
+  }
 }

@@ -65,7 +65,7 @@ export interface MemberApi {
   alarms(): AlarmMember[];
   members(linearizable: boolean): Promise<MemberOfCluster[]>;
   status(): StatusResponse;
-  hash(): number;
+  hashSteps(): Generator<void, number, void>;
   hashKv(revision: number): Promise<{
     readonly hash: number;
     readonly compactRevision: number;

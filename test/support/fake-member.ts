@@ -215,7 +215,8 @@ export class FakeMember implements MemberApi {
     return StatusResponse.create({ header: this.header(), version: "3.7.3" });
   }
 
-  hash(): number {
+  // biome-ignore lint/correctness/useYield: the hash of nothing much
+  *hashSteps(): Generator<void, number, void> {
     return 0xffff_fffe;
   }
 
