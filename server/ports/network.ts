@@ -120,7 +120,8 @@ export interface Questions {
   version: undefined;
   members: undefined;
   downgradeEnabled: undefined;
-  hashKv: HashKvQuestion;
+  /** 0: at the newest revision. Asked by a member of another cluster it is refused by the network itself. */
+  hashKv: { readonly revision: number };
   leaseRenew: { readonly id: bigint };
   leaseTimeToLive: { readonly id: bigint; readonly keys: boolean };
   promote: PromoteQuestion;
@@ -149,13 +150,6 @@ export type AnswerTable = {
   readonly [K in QuestionKind]: (question: Questions[K]) => Answers[K] | Promise<Answers[K]>;
 };
 
-export interface HashKvQuestion {
-  /** 0: the newest. */
-  readonly revision: number;
-  /** Of the one who asks; another cluster refuses with ClusterIdMismatch. Set by the network. */
-  readonly clusterId?: bigint;
-}
-
 export interface PromoteQuestion {
   readonly id: bigint;
   /** Of the user who wants it; "": none. */
@@ -172,6 +166,7 @@ export interface PeerVersion {
 }
 
 export interface PeerMembers {
+  /** Of the member that answers; what an `AnswerTable` gives here is not looked at. */
   readonly clusterId: bigint;
   readonly members: readonly PeerMember[];
 }

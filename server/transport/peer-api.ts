@@ -131,13 +131,7 @@ export const EXCHANGES: { readonly [K in QuestionKind]: Exchange<K> } = {
       headers: { "Content-Type": JSON_TYPE, "X-Etcd-Cluster-ID": memberIdText(clusterId) },
       body: toUtf8.encode(revision === 0 ? "{}" : `{"revision":${revision}}`),
     }),
-    read({ headers, body }) {
-      const text = headerOf(headers, "x-etcd-cluster-id");
-      const clusterId = parseId(text);
-      if (text !== undefined && clusterId === undefined) throw new BadQuestion(412, CLUSTER_ID_MISMATCH);
-      const revision = readQuestion(() => numberIn(fieldsOf(body)["revision"]));
-      return { revision, ...(clusterId === undefined ? {} : { clusterId }) };
-    },
+    read: ({ body }) => ({ revision: readQuestion(() => numberIn(fieldsOf(body)["revision"])) }),
     write: ({ revision, hash, compactRevision, hashRevision }) =>
       json({
         header: { revision: revision || undefined },

@@ -5,7 +5,7 @@ import { Door } from "../../test/support/raw-members.ts";
 import { TransportMember } from "../../test/support/transport-member.ts";
 import { utf8Bytes } from "../base/bytes.ts";
 import { type ErrorCode, EtcdError, WorldError } from "../base/error.ts";
-import type { AnswerTable, HashKvQuestion, PromoteQuestion } from "../ports/network.ts";
+import type { AnswerTable, PromoteQuestion } from "../ports/network.ts";
 
 const WAIT_MS = 5000;
 
@@ -41,7 +41,7 @@ test("answers arrive as they were given, with ids beyond 2^53", async () => {
     version: () => ({ server: "3.7.3", cluster: "3.6.0", storage: "3.6.0" }),
     members: async () => ({ clusterId: 7n, members }),
     downgradeEnabled: () => true,
-    hashKv: (question: HashKvQuestion) => {
+    hashKv: (question) => {
       asked.push(question);
       return { revision: 12, hash: 4294967295, compactRevision: 3, hashRevision: 11 };
     },
@@ -70,12 +70,7 @@ test("answers arrive as they were given, with ids beyond 2^53", async () => {
     assert.deepEqual(lease, { ttlSeconds: 5, grantedTtlSeconds: 9, keys: [utf8Bytes("a"), Uint8Array.of(0, 255)] });
     const promotion = { id: 2n ** 64n - 1n, token: "a token" };
     assert.deepEqual(await network.ask([url], "promote", promotion, WAIT_MS), members);
-    assert.deepEqual(asked, [
-      { revision: 11, clusterId: 0xc0ffeen },
-      { id: -5n },
-      { id: 2n ** 62n, keys: true },
-      promotion,
-    ]);
+    assert.deepEqual(asked, [{ revision: 11 }, { id: -5n }, { id: 2n ** 62n, keys: true }, promotion]);
   });
 });
 

@@ -7,8 +7,13 @@
  *     GET  /raft/probing                              how far is it                                probe.ts
  *     /version /members /leases ...                   what members ask each other                  peer-api.ts
  *
- * `handler` answers such requests; whoever composes the process gives it a listener (`peer-listener.ts`). Everything here
- * runs on the loop and waits for nothing: a slow member has a queue of its own, and its end.
+ * Everything here runs on the loop and waits for nothing: a slow member has a queue of its own, and its end. Put together:
+ *
+ *     const certificates = new PeerCertificates({ server: new TlsFiles(...), isClientRequired, logger });
+ *     const listener = await PeerListener.bind([{ host, port, isSecure: true }], certificates);
+ *     const network = new Transport({ identity, clock, logger, series: series.network, certificates });
+ *     network.start(receiver);
+ *     listener.serve(network.handler);
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { assert } from "../base/assert.ts";
