@@ -12,6 +12,7 @@ import type { Change } from "./event.ts";
 import type { HashSteps, KeyspaceHash } from "./hash.ts";
 import { isTombstone, mainOf, readRevision } from "./revision.ts";
 import { Store } from "./store.ts";
+import type { DeletedKey } from "./write-txn.ts";
 
 const ALL = Uint8Array.of(0);
 const LATEST = { revision: 0, limit: 0, countOnly: false };
@@ -493,6 +494,31 @@ test("hashAllSteps() takes several steps over many records, and comes to the has
   let step = steps.next();
   for (; step.done !== true; step = steps.next()) pauses++;
   assert.deepEqual([step.value, pauses], [expected, 2]);
+});
+
+test("between the steps of a deletion reads see the revision before it, with its values and counts", () => {
+  const store = opened(new MemoryBackend());
+  for (let number = 0; number < 10; number++) put(store, [`key ${number}`, `value ${number}`]);
+  const before = all(store);
+  const seen = () => {
+    const counted = store.range(ALL, ALL, { ...LATEST, countOnly: true });
+    return [all(store), counted.count, counted.revision, store.version("key 0")?.version];
+  };
+  const write = store.beginWrite();
+  const deleted: DeletedKey[] = [];
+  let pauses = 0;
+  for (const _ of write.deleteSteps({ key: ALL, rangeEnd: ALL, wantKvs: true, keys: 3 }, deleted)) {
+    pauses++;
+    assert.deepEqual(seen(), [before, 10, 11, 1]);
+  }
+  assert.equal(pauses, 3);
+  assert.deepEqual(
+    deleted.map(({ kv }) => textOf(kv)),
+    before,
+  );
+  assert.equal(write.end().revision, 12);
+  assert.deepEqual(seen(), [[], 0, 12, undefined]);
+  assert.deepEqual(all(store, 11), before);
 });
 
 // ---- against a model -------------------------------------------------------------------------------------------------
