@@ -48,8 +48,11 @@ let lastMemberId = 0n;
 let idBytes: Uint8Array = new Uint8Array(0);
 
 function writeFields(writer: Writer, header: ResponseHeader): void {
-  if (header.clusterId !== lastClusterId || header.memberId !== lastMemberId) encodeIds(header);
-  writer.raw(idBytes);
+  // Answers inside a transaction have no ids: they must not push out those of the answer around them.
+  if (header.clusterId !== 0n || header.memberId !== 0n) {
+    if (header.clusterId !== lastClusterId || header.memberId !== lastMemberId) encodeIds(header);
+    writer.raw(idBytes);
+  }
   writer.number(0x18, header.revision);
   writer.number(0x20, header.raftTerm);
 }
