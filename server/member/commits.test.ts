@@ -181,3 +181,20 @@ test("after a stop no timer commits", async () => {
   await pass(world.clock, 10_000);
   assert.deepEqual(world.durable, []);
 });
+
+test("while an entry is applied in part nothing becomes durable; who asked for a commit has it afterwards", async () => {
+  const world = new World();
+  world.apply(1);
+  world.commits.hold();
+  world.apply(3 * BATCH_OPERATIONS);
+  let asked = false;
+  void world.commits.commit().then(() => {
+    asked = true;
+  });
+  await pass(world.clock, 10 * BATCH_MS);
+  assert.deepEqual([world.durable, asked, world.commits.isHeld], [[], false, true]);
+  world.commits.release();
+  await pass(world.clock, 2 * SYNC_MS);
+  assert.equal(asked, true);
+  assert.match(world.durable.join(), new RegExp(`: ${world.applied}$`));
+});
