@@ -65,9 +65,14 @@ export class SnapshotReceiver {
       this.#ended(request, arrival);
     }
     this.#succeeded(arrival.message, start);
-    this.#receiver.message(arrival.message);
-    response.writeHead(204);
-    response.end();
+    const problem = this.#world.deliver(arrival.message); // removed, or stopped, while the file came
+    if (problem === undefined) response.writeHead(204).end();
+    else answerText(response, 500, problem);
+  }
+
+  /** Breaks off all that are under way. */
+  close(): void {
+    for (const request of this.#running.values()) request.destroy(new Error("this member stops"));
   }
 
   async #receive(request: IncomingMessage, begun: (arrival: Arrival) => void): Promise<Arrival> {
@@ -98,8 +103,8 @@ export class SnapshotReceiver {
     this.#running.get(message.from)?.destroy(new Error("the sender began a newer one"));
     if (this.#running.size >= SNAPSHOTS_MAX && !this.#running.has(message.from))
       throw new Refused(503, `${SNAPSHOTS_MAX} snapshots are being received; send it again later`);
-    const sink = await this.#receiver.openSnapshot(message);
     this.#running.set(message.from, request);
+    const sink = await this.#open(message, request);
     const from = memberIdText(message.from);
     this.#series.snapshotReceiveInflight.with(from).inc();
     this.#world.logger.info("receiving database snapshot", {
@@ -108,6 +113,15 @@ export class SnapshotReceiver {
       "incoming-snapshot-index": metadata.index,
     });
     return { message, sink };
+  }
+
+  async #open(message: Message, request: IncomingMessage): Promise<SnapshotSink> {
+    try {
+      return await this.#receiver.openSnapshot(message);
+    } catch (error) {
+      if (this.#running.get(message.from) === request) this.#running.delete(message.from);
+      throw error;
+    }
   }
 
   async #store({ message, sink }: Arrival, bytes: Uint8Array): Promise<void> {

@@ -10,6 +10,7 @@ import { Deferred } from "../../test/support/settling.ts";
 import { eventually, TransportMember, withMembers } from "../../test/support/transport-member.ts";
 import { Message, MessageType } from "../proto/raftpb.ts";
 import { framed } from "./message-codec.ts";
+import { SNAPSHOTS_MAX } from "./snapshot-receiver.ts";
 
 function snapMessage(index = 1000): Message {
   const confState = { voters: [1n, 2n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
@@ -220,6 +221,41 @@ test("a body shorter than its length is aborted, and so is one that a newer one 
   } finally {
     await two.close();
   }
+});
+
+test("only so many snapshots come in at a time, and a refused one takes no place", async () => {
+  const two = await TransportMember.start(2n);
+  const open: Socket[] = [];
+  try {
+    const from = (id: bigint) => framed(Message.encode({ ...snapMessage(), from: id }));
+    two.openSnapshot = () => {
+      throw new Error("not now");
+    };
+    for (let n = 0; n < SNAPSHOTS_MAX; n++)
+      assert.match(await rawPost(two, from(BigInt(20 + n)), 10_000), /^HTTP\/1.1 500 /);
+    two.openSnapshot = undefined;
+    for (let n = 0; n < SNAPSHOTS_MAX; n++) open.push(startPost(two, from(BigInt(10 + n)), 100_000));
+    const begun = () => two.log.of("info").filter((text) => text === "receiving database snapshot").length;
+    await eventually(() => begun() === SNAPSHOTS_MAX, "they begin");
+    assert.match(await rawPost(two, from(99n), 10_000), /^HTTP\/1.1 503 .*send it again later/s);
+  } finally {
+    for (const socket of open) socket.destroy();
+    await two.close();
+  }
+});
+
+test("a snapshot that comes in while the network is closed is given up", async () => {
+  const [one, two] = [await TransportMember.start(1n), await TransportMember.start(2n)];
+  one.meet(two);
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (;;) yield new Uint8Array(64 * 1024);
+  }
+  one.network.sendSnapshot({ message: snapMessage(), sizeBytes: 0, body: endless() });
+  await eventually(() => two.log.of("info").includes("receiving database snapshot"), "it begins");
+  await two.close();
+  await eventually(() => one.snapshotsSent.length === 1 && two.aborted.length === 1, "both sides know");
+  assert.deepEqual([two.snapshots, two.messages, one.snapshotsSent[0]?.wasDelivered], [[], [], false]);
+  await one.close();
 });
 
 test("a snapshot under way when the network is closed is a failure", async () => {

@@ -177,6 +177,7 @@ export class Transport implements Network {
     for (const peer of this.#peers.values()) peer.stop();
     for (const id of this.#strangers.keys()) this.#dropStranger(id);
     this.#peers.clear();
+    this.#started?.snapshots.close();
     this.#world.dialer.close();
     await new Promise((resolve) => setImmediate(resolve)); // what was broken off has reported by then
     this.#started?.reports.flush();
