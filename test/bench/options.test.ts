@@ -1,3 +1,4 @@
+/** What the words and the environment of `npm run bench` mean. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readOptions, UsageError } from "./options.ts";

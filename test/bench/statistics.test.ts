@@ -1,3 +1,4 @@
+/** Medians, and how far a ratio is to be believed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "./raw-client/random.ts";

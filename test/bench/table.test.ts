@@ -1,3 +1,4 @@
+/** What a row of the bench's table shows. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EXPERIMENTS } from "./experiments.ts";

@@ -1,3 +1,4 @@
+/** When a ratio is good enough. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { agree, type Goal, type Measured, verdictOf } from "./verdict.ts";

@@ -1,3 +1,4 @@
+/** What the load generators' own words come to. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { middleOf, rateOf } from "./h2load.ts";

@@ -1,3 +1,4 @@
+/** Where a profile says that the time went. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CpuProfile, selfTimes } from "./reader.ts";

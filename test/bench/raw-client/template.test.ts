@@ -1,3 +1,4 @@
+/** Requests that are encoded once and sent with other keys. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8Text } from "../../../server/base/bytes.ts";
