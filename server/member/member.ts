@@ -481,7 +481,12 @@ export class Member {
     await this.#commits.commit();
     if (this.#stopping) throw new EtcdError("Stopped");
     if (backend.openReadViews() >= SNAPSHOTS_MAX) throw new EtcdError("TooManyRequests");
-    return new StoreSnapshot(backend.openReadView());
+    const snapshot = new StoreSnapshot(backend.openReadView());
+    this.#ports.logger.info("sending database snapshot", {
+      "storage-version": snapshot.version,
+      "read-views": backend.openReadViews(),
+    });
+    return snapshot;
   }
 
   /** Resolves when what waits now has run. */
