@@ -86,7 +86,8 @@ export class LogOnlyMember {
   readonly removed = new Set<bigint>();
   wasRemoved = false;
   readonly #options: LogOnlyOptions;
-  readonly #members: PeerMember[];
+  /** As far as it has applied: who joins asks for them. */
+  #members: PeerMember[];
   #network: Transport | undefined;
   #listener: PeerListener | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -283,11 +284,19 @@ export class LogOnlyMember {
     const change = ConfChange.decode(entry.data);
     this.node.applyConfChange(change);
     if (change.type === ConfChangeType.REMOVE_NODE) {
+      this.#members = this.#members.filter(({ id }) => id !== change.nodeId);
       this.#network?.removePeer(change.nodeId);
       return;
     }
     const { peerURLs } = JSON.parse(Buffer.from(change.context).toString()) as { peerURLs: string[] };
-    if (change.nodeId !== this.id) this.#network?.addPeer(change.nodeId, peerURLs);
+    this.#learn(change.nodeId, peerURLs, change.type === ConfChangeType.ADD_LEARNER_NODE);
+  }
+
+  #learn(id: bigint, peerUrls: readonly string[], isLearner: boolean): void {
+    if (id === this.id) return;
+    this.#network?.addPeer(id, peerUrls);
+    if (this.#members.some((member) => member.id === id)) return;
+    this.#members = [...this.#members, { id, name: "", peerUrls, clientUrls: [], isLearner }];
   }
 
   /** Of members that joined in what a snapshot took the place of. */
@@ -295,11 +304,16 @@ export class LogOnlyMember {
     const store = JSON.parse(Buffer.from(snapshot.data).toString()) as V2Node & { Root: V2Node };
     const members = store.Root.Children?.["0"]?.Children?.["members"]?.Children ?? {};
     for (const [hex, { Children }] of Object.entries(members)) {
-      const { peerURLs } = JSON.parse(Children?.["raftAttributes"]?.Value ?? "{}") as { peerURLs?: string[] };
-      if (peerURLs !== undefined && BigInt(`0x${hex}`) !== this.id)
-        this.#network?.addPeer(BigInt(`0x${hex}`), peerURLs);
+      const attributes = JSON.parse(Children?.["raftAttributes"]?.Value ?? "{}") as RaftAttributes;
+      if (attributes.peerURLs !== undefined)
+        this.#learn(BigInt(`0x${hex}`), attributes.peerURLs, attributes.isLearner === true);
     }
   }
+}
+
+interface RaftAttributes {
+  readonly peerURLs?: readonly string[];
+  readonly isLearner?: boolean;
 }
 
 /** A folder or file of etcd's old store. */
