@@ -57,6 +57,8 @@ function writeDatabase(backend: LmdbBackend, path: string): number {
     }
     fsyncSync(descriptor);
     return snapshot.sizeBytes;
+  } catch (error) {
+    throw new WorldError(`write "${path}"`, error);
   } finally {
     closeSync(descriptor);
     snapshot.close();

@@ -19,7 +19,7 @@ export async function makeFolderWhole(
 ): Promise<void> {
   refuseUsed(target);
   const partial = `${resolve(target)}.partial`;
-  mkdirSync(partial, { recursive: true, mode: 0o700 });
+  makeFolder(partial);
   const lock = alone ? undefined : await lockFolder(partial);
   let done = false;
   try {
@@ -49,6 +49,14 @@ export function refuseUsed(target: string): void {
     `write to "${target}"`,
     `it is not empty (it holds "${names[0]}"): name a folder that does not exist yet`,
   );
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new WorldError(`create the folder "${path}"`, error);
+  }
 }
 
 function rename(partial: string, target: string): void {
