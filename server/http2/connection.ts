@@ -48,7 +48,8 @@ import {
 } from "./limits.ts";
 import { ChunkPool, FlushTurn, Output } from "./output.ts";
 import { RequestHead } from "./request-head.ts";
-import { Stream, type StreamHost, type StreamOwner } from "./stream.ts";
+import { SendShare, SendTurns } from "./send-turns.ts";
+import { type BodySource, Stream, type StreamHost, type StreamOwner } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
 
 /** Who takes the requests of a connection. */
@@ -77,6 +78,7 @@ export const STREAMS_UNBOUNDED = 0xffff_ffff;
 export class Shared {
   readonly pool: ChunkPool = new ChunkPool();
   readonly turn: FlushTurn = new FlushTurn();
+  readonly sendTurns: SendTurns = new SendTurns();
   /** Queued in streams, on all connections. */
   unsentBytes = 0;
   /** Of messages that have come in part, on all connections. */
@@ -132,7 +134,10 @@ export class Connection implements FrameSink, StreamHost {
   #sendWindow = DEFAULT_WINDOW;
   #peerStreamWindow = DEFAULT_WINDOW;
   readonly #turns = new FairTurns<Stream>();
+  readonly #share = new SendShare(() => this.#written());
   #unsentBytes = 0;
+  /** The stream with the longest answer in parts. */
+  #longest: Stream | undefined;
   #partialBytes = 0;
   /** Bytes of data that have been framed, and how many there were when somebody last saw that enough had been. */
   #framedBytes = 0;
@@ -442,7 +447,7 @@ export class Connection implements FrameSink, StreamHost {
 
   /** The peer has much to read before anything more is begun for it. */
   get #crowded(): boolean {
-    const own = this.#unsentBytes;
+    const own = this.#unsentBytes - (this.#longest?.queuedBytes ?? 0);
     if (own <= SHARE_UNSENT_BYTES) return false;
     return own > CONNECTION_UNSENT_BYTES || this.#shared.unsentBytes > ENGINE_UNSENT_BYTES;
   }
@@ -706,6 +711,7 @@ export class Connection implements FrameSink, StreamHost {
     stream.gone = true;
     this.#streams.delete(stream);
     if (stream.queuedBytes > 0) this.#unsent(-stream.dropQueue());
+    if (this.#longest === stream) this.#longest = undefined;
     stream.held = undefined;
     if (stream.partialBytes > 0) this.partial(stream, -stream.partialBytes);
     if (stream.unconsumed > 0) this.#giveConnection(stream.unconsumed);
@@ -763,9 +769,41 @@ export class Connection implements FrameSink, StreamHost {
     this.#flushSoon();
   }
 
+  sendFrom(stream: Stream, source: BodySource): void {
+    const { length } = source;
+    if (stream.queuedBytes > 0) {
+      const bytes = Buffer.allocUnsafeSlow(length); // an answer behind another one of its stream
+      source.copyTo(bytes, 0, length);
+      this.sendData(stream, NO_BYTES, bytes, false);
+      return;
+    }
+    let done = 0;
+    // Others that wait have come before.
+    while (done < length && this.#turns.count === 0 && this.#shared.sendTurns.allows(this.#share)) {
+      const count = Math.min(length - done, this.#allowance(stream));
+      if (count <= 0) break;
+      const at = this.#dataFrame(stream, count, 0); // may begin another chunk
+      source.copyTo(this.#output.bytes, at, count);
+      this.#shared.sendTurns.spend(this.#share, count);
+      done += count;
+    }
+    if (done < length) {
+      if (this.#isFull(length - done)) this.#refuse(stream);
+      else this.#queueSource(stream, source, length - done);
+    }
+    this.#flushSoon();
+  }
+
+  #queueSource(stream: Stream, source: BodySource, left: number): void {
+    stream.enqueueSource(source, left);
+    if (left > (this.#longest?.queuedBytes ?? 0)) this.#longest = stream;
+    this.#unsent(left);
+    if (stream.sendWindow > 0) this.#turns.join(stream);
+  }
+
   /** Whether so many bytes more are too many; a single answer of any size is not. */
   #isFull(more: number): boolean {
-    const own = this.#unsentBytes;
+    const own = this.#unsentBytes - (this.#longest?.queuedBytes ?? 0);
     if (own <= SHARE_UNSENT_BYTES) return false;
     return own + more > CONNECTION_QUEUE_BYTES || this.#shared.unsentBytes + more > ENGINE_QUEUE_BYTES;
   }
@@ -808,6 +846,14 @@ export class Connection implements FrameSink, StreamHost {
     return this.#crowded;
   }
 
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  get unsentOfAllBytes(): number {
+    return this.#shared.unsentBytes;
+  }
+
   // ---- flow control
 
   #give(stream: Stream, bytes: number): void {
@@ -845,7 +891,9 @@ export class Connection implements FrameSink, StreamHost {
 
   /** Sends queued data, one frame of each stream in turn, as far as windows and the socket allow. */
   #pump(): void {
+    const { sendTurns } = this.#shared;
     while (this.#turns.count > 0 && this.#sendWindow > 0 && this.#output.waitingBytes < OUTPUT_AHEAD_BYTES) {
+      if (!sendTurns.allows(this.#share)) break;
       const stream = this.#turns.next() as Stream;
       if (stream.gone || stream.queuedBytes === 0) continue;
       const length = Math.min(stream.queuedBytes, this.#allowance(stream));
@@ -854,6 +902,7 @@ export class Connection implements FrameSink, StreamHost {
       const last = length === stream.queuedBytes && stream.ending === "end";
       const at = this.#dataFrame(stream, length, last ? Flag.END_STREAM : 0);
       stream.dequeue(length, this.#output.bytes, at);
+      sendTurns.spend(this.#share, length);
       this.#unsent(-length);
       if (last) this.#localEnded(stream);
       else if (stream.queuedBytes > 0) {

@@ -39,9 +39,15 @@ export const GOODBYE_MS = 500;
 export const OUTPUT_AHEAD_BYTES = 1024 * 1024;
 /** All output that is framed, answers to control frames too. Beyond: the connection ends. */
 export const OUTPUT_MAX_BYTES = 4 * 1024 * 1024;
+/** Queued data that leave in one turn of the loop: of one connection, and of all. The rest goes on in the next turn. */
+export const CONNECTION_TURN_BYTES = 256 * 1024;
+export const ENGINE_TURN_BYTES = 1024 * 1024;
 /** Unsent bytes of a stream from which on its owner is held back. */
 export const STREAM_UNSENT_BYTES = 64 * 1024;
-/** Unsent bytes of all streams of a connection, from which on new requests wait until the peer reads its answers. */
+/**
+ * Unsent bytes of all streams of a connection, from which on new requests wait until the peer reads its answers. Its
+ * longest answer in parts is not counted: one LIST that is read slowly is no reason to leave everything else undone.
+ */
 export const CONNECTION_UNSENT_BYTES = 16 * 1024 * 1024;
 /** The same for all connections; then one may still have `SHARE_UNSENT_BYTES`. */
 export const ENGINE_UNSENT_BYTES = 64 * 1024 * 1024;

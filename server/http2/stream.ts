@@ -23,10 +23,18 @@ export interface StreamOwner {
   gone(): void;
 }
 
+/** A part of an answer whose bytes are made when they leave, front to back. */
+export interface BodySource {
+  readonly length: number;
+  /** Writes the next `count` bytes to `into` at `from`. */
+  copyTo(into: Uint8Array, from: number, count: number): void;
+}
+
 /** What a stream asks of its connection. */
 export interface StreamHost {
   sendHeaders(stream: Stream, fields: readonly FieldToSend[], end: boolean): void;
   sendData(stream: Stream, prefix: Uint8Array, body: Uint8Array, lent: boolean): void;
+  sendFrom(stream: Stream, source: BodySource): void;
   /** The last of the stream, once its data have been sent. */
   sendEnd(stream: Stream): void;
   resetStream(stream: Stream, code: number): void;
@@ -35,6 +43,9 @@ export interface StreamHost {
   partial(stream: Stream, change: number): boolean;
   /** So much is queued on the connection that no stream should queue more. */
   readonly full: boolean;
+  /** What is queued on the connection, and on all. */
+  readonly unsentBytes: number;
+  readonly unsentOfAllBytes: number;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -74,6 +85,9 @@ export class Stream {
   queueAt = 0;
   queueOffset = 0;
   queuedBytes = 0;
+  /** Comes before `queue`: how much of it is left is counted in `queuedBytes` too. */
+  #source: BodySource | undefined;
+  #sourceLeft = 0;
   /** The last headers, when data are still before them; "end": the data are the last. */
   ending: readonly FieldToSend[] | "end" | undefined;
   #heldBack = false;
@@ -97,10 +111,30 @@ export class Stream {
   send(prefix: Uint8Array, body: Uint8Array, lent: boolean): boolean {
     if (this.gone || this.localEnded) return true;
     this.#host.sendData(this, prefix, body, lent);
+    return this.#hasRoom();
+  }
+
+  /** As `send`, for what is long: its bytes are asked for when there is room for them. */
+  sendFrom(source: BodySource): boolean {
+    if (this.gone || this.localEnded) return true;
+    this.#host.sendFrom(this, source);
+    return this.#hasRoom();
+  }
+
+  #hasRoom(): boolean {
     if (this.gone || this.queuedBytes === 0) return true;
     if (this.queuedBytes < STREAM_UNSENT_BYTES && !this.#host.full) return true;
     this.#heldBack = true;
     return false;
+  }
+
+  /** What the peer has not taken yet, of this connection and of all. */
+  get unsentBytes(): number {
+    return this.#host.unsentBytes;
+  }
+
+  get unsentOfAllBytes(): number {
+    return this.#host.unsentOfAllBytes;
   }
 
   /** Ends the answer, with trailers or without, once everything before it has been sent. */
@@ -131,10 +165,18 @@ export class Stream {
     this.queuedBytes += bytes.length;
   }
 
+  /** Keeps a source of which `left` bytes are still to be sent. Nothing may be queued. */
+  enqueueSource(source: BodySource, left: number): void {
+    this.#source = source;
+    this.#sourceLeft = left;
+    this.queuedBytes += left;
+  }
+
   /** Takes `count` queued bytes out, into `into` at `at`. */
   dequeue(count: number, into: Uint8Array, at: number): void {
-    let place = at;
-    let left = count;
+    const ofSource = this.#source === undefined ? 0 : this.#dequeueSource(this.#source, count, into, at);
+    let place = at + ofSource;
+    let left = count - ofSource;
     while (left > 0) {
       const piece = this.queue[this.queueAt] as Uint8Array;
       const take = Math.min(left, piece.length - this.queueOffset);
@@ -153,9 +195,19 @@ export class Stream {
     this.queuedBytes -= count;
   }
 
+  #dequeueSource(source: BodySource, most: number, into: Uint8Array, at: number): number {
+    const count = Math.min(most, this.#sourceLeft);
+    source.copyTo(into, at, count);
+    this.#sourceLeft -= count;
+    if (this.#sourceLeft === 0) this.#source = undefined;
+    return count;
+  }
+
   /** Throws away what is queued; answers how much it was. */
   dropQueue(): number {
     const dropped = this.queuedBytes;
+    this.#source = undefined;
+    this.#sourceLeft = 0;
     this.queue = NO_QUEUE;
     this.queueAt = 0;
     this.queueOffset = 0;
