@@ -6,5 +6,6 @@ export * from "./etcdserverpb/kv.ts";
 export * from "./etcdserverpb/lease.ts";
 export * from "./etcdserverpb/maintenance.ts";
 export * from "./etcdserverpb/raft-internal.ts";
+export * from "./etcdserverpb/range-parts.ts";
 export * from "./etcdserverpb/txn.ts";
 export * from "./etcdserverpb/watch.ts";

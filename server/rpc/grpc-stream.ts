@@ -3,10 +3,10 @@
  * asked for, and put into DATA behind five bytes that say their length. Knows of no service.
  */
 import { type FieldToSend, SharedField } from "../http2/hpack.ts";
-import type { Stream, StreamOwner } from "../http2/stream.ts";
+import type { BodySource, Stream, StreamOwner } from "../http2/stream.ts";
 import { escapeMessage, type TurnedAway } from "./door.ts";
 import { pack, unpack } from "./gzip.ts";
-import type { Running, Wire } from "./running-call.ts";
+import type { MessageParts, Running, Wire } from "./running-call.ts";
 import { GrpcCode, type Status } from "./status.ts";
 
 /** Flag and length before each message. */
@@ -96,12 +96,34 @@ export class GrpcStream implements Wire, StreamOwner {
     return this.#send(bytes, true);
   }
 
+  sendParts(parts: MessageParts): boolean {
+    if (this.#options.encoding === "gzip") {
+      const bytes = Buffer.allocUnsafeSlow(parts.length);
+      parts.copyTo(bytes, 0, bytes.length);
+      return this.#send(bytes, false);
+    }
+    this.#answer(ANSWER);
+    return this.#stream.sendFrom(new PrefixedParts(parts));
+  }
+
+  get unsentBytes(): number {
+    return this.#stream.unsentBytes;
+  }
+
+  get unsentOfAllBytes(): number {
+    return this.#stream.unsentOfAllBytes;
+  }
+
+  /** The head of the answer, once. */
+  #answer(head: readonly FieldToSend[]): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#stream.respond(head, false);
+  }
+
   #send(bytes: Uint8Array, lent: boolean): boolean {
     const packs = this.#options.encoding === "gzip";
-    if (!this.#answered) {
-      this.#answered = true;
-      this.#stream.respond(packs ? PACKED_ANSWER : ANSWER, false);
-    }
+    this.#answer(packs ? PACKED_ANSWER : ANSWER);
     const packed = packs ? pack(bytes) : undefined;
     if (packed !== undefined) return this.#stream.send(prefixOf(1, packed.length), packed, false);
     return this.#stream.send(prefixOf(0, bytes.length), bytes, lent);
@@ -277,6 +299,27 @@ export class GrpcStream implements Wire, StreamOwner {
       (fault) => done(() => this.#running?.refuse(fault)),
     );
     atOnce = false;
+  }
+}
+
+/** A message in parts behind its prefix. */
+class PrefixedParts implements BodySource {
+  readonly length: number;
+  readonly #parts: MessageParts;
+  #prefixAt = 0;
+
+  constructor(parts: MessageParts) {
+    this.#parts = parts;
+    this.length = PREFIX_BYTES + parts.length;
+  }
+
+  copyTo(into: Uint8Array, from: number, count: number): void {
+    const ofPrefix = Math.min(PREFIX_BYTES - this.#prefixAt, count);
+    if (ofPrefix > 0) {
+      into.set(prefixOf(0, this.#parts.length).subarray(this.#prefixAt, this.#prefixAt + ofPrefix), from);
+      this.#prefixAt += ofPrefix;
+    }
+    if (count > ofPrefix) this.#parts.copyTo(into, from + ofPrefix, count - ofPrefix);
   }
 }
 

@@ -4,6 +4,7 @@
  * stream-calls.ts.
  */
 import { EtcdError } from "../base/error.ts";
+import { RangeParts, RangeResponse } from "../proto/etcdserverpb.ts";
 import { Writer } from "../proto/wire.ts";
 import type { Call } from "../services/call.ts";
 import type { CallFacts } from "./call-facts.ts";
@@ -28,7 +29,19 @@ export interface Wire {
   send(bytes: Uint8Array): boolean;
   /** The same for bytes whose memory is used again at once, where an engine copies them anyway. */
   sendLent?(bytes: Uint8Array): boolean;
+  /** The same for a long message, whose bytes are asked for when they can leave. An engine without it sends it whole. */
+  sendParts?(parts: MessageParts): boolean;
+  /** What the peer has not taken yet, on this connection, and all peers on all. */
+  readonly unsentBytes?: number;
+  readonly unsentOfAllBytes?: number;
   finish(status: Status): void;
+}
+
+/** An encoded message that is written out front to back, each byte once. */
+export interface MessageParts {
+  readonly length: number;
+  /** Writes the next `count` bytes to `into` at `from`. */
+  copyTo(into: Uint8Array, from: number, count: number): void;
 }
 
 /** One call as the engine sees it. */
@@ -70,6 +83,9 @@ export interface CountedMethod {
 const SCRATCH_BYTES = 64 * 1024;
 const SCRATCH_MAX_BYTES = 4 * 1024 * 1024;
 let scratch = new Writer(SCRATCH_BYTES);
+
+/** From so much on an answer goes in parts. Below, two copies in a row cost less than the state between parts. */
+const LONG_BYTES = 128 * 1024;
 
 /** The longest delay that a timer of Node takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -136,6 +152,14 @@ export abstract class RunningCall implements Running, Call, Listed<RunningCall> 
 
   get canceled(): boolean {
     return this.#canceled;
+  }
+
+  get unsentBytes(): number {
+    return this.wire.unsentBytes ?? 0;
+  }
+
+  get unsentOfAllBytes(): number {
+    return this.wire.unsentOfAllBytes ?? 0;
   }
 
   onCanceled(action: () => void): void {
@@ -206,6 +230,11 @@ export abstract class RunningCall implements Running, Call, Listed<RunningCall> 
       const bytes = this.method.response.encode(answer);
       return { bytes: bytes.length, room: this.sendMessage(bytes) };
     }
+    if (wire.sendParts !== undefined && this.method.response === RangeResponse && isLong(answer as RangeResponse)) {
+      const parts = new RangeParts(answer as RangeResponse);
+      this.#countSent(parts.length);
+      return { bytes: parts.length, room: wire.sendParts(parts) };
+    }
     if (scratch.bytes.length > SCRATCH_MAX_BYTES) scratch = new Writer(SCRATCH_BYTES);
     scratch.reset(); // an assertion may have cut the last one short
     this.method.response.encodeTo(scratch, answer);
@@ -252,6 +281,15 @@ export abstract class RunningCall implements Running, Call, Listed<RunningCall> 
       this.#deadline = setTimeout(() => this.#watchDeadline(deadlineMs), delayMs);
     }
   }
+}
+
+function isLong({ kvs }: RangeResponse): boolean {
+  let bytes = 0;
+  for (const kv of kvs) {
+    bytes += kv.length;
+    if (bytes >= LONG_BYTES) return true;
+  }
+  return false;
 }
 
 const INVALID_UTF8 = "string field contains invalid UTF-8";

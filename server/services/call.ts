@@ -26,6 +26,8 @@ export interface Call {
   readonly canceled: boolean;
   /** What waits for the peer on the connection of the call, in bytes, as far as the engine tells. */
   readonly unsentBytes?: number;
+  /** The same for the connections of all calls together. */
+  readonly unsentOfAllBytes?: number;
   /** `action` runs once when that happens; at once when it already has. */
   onCanceled(action: () => void): void;
 }
