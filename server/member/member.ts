@@ -149,7 +149,7 @@ export class Member {
     this.#requestIds = new RequestIds(log.memberId, clock.wallMs());
 
     this.store = new Store(backend, { valueCacheBytes: options.valueCacheBytes });
-    for (const records of this.store.restore()) restored(records);
+    for (const records of this.store.restore(ports.random.below(2 ** 31))) restored(records);
     this.lessor = new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
     this.#state = {
       backend,

@@ -46,7 +46,8 @@ export class Records {
 
   /**
    * Visits up to `count` records above `after` (undefined: from the first on) with main revisions up to `to` (undefined:
-   * all). Answers the key of the last one visited, from where the next slice goes on; undefined when there was none.
+   * all). Answers the key of the last one visited, from where the next slice goes on; undefined when there was none. A
+   * value is good until `visit` returns.
    */
   slice(
     after: Uint8Array | undefined,
@@ -57,7 +58,7 @@ export class Records {
     let left = count;
     let last: Uint8Array | undefined;
     const from = after === undefined ? revisionKey(0, 0) : following(after);
-    this.#backend.scan("key", from, to === undefined ? undefined : revisionKey(to + 1, 0), (key, value) => {
+    this.#backend.scanLent("key", from, to === undefined ? undefined : revisionKey(to + 1, 0), (key, value) => {
       if (!isRevisionKey(key)) throw new CorruptRecord(`a key of ${key.length} bytes in bucket "key" is no revision`);
       last = key;
       left--;

@@ -43,9 +43,9 @@ export class Store {
    * Reads the whole backend, also again after its content was replaced. Yields the records read so far after every slice
    * of some milliseconds. A compaction that was interrupted is then `pendingCompaction`. Throws `CorruptRecord`.
    */
-  *restore(): Generator<number, void, void> {
+  *restore(hashSeed = 0): Generator<number, void, void> {
     this.#restored = false;
-    yield* restore(this.#space);
+    yield* restore(this.#space, hashSeed);
     this.#restored = true;
   }
 

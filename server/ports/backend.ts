@@ -19,6 +19,13 @@ export interface Backend {
     to: Uint8Array | undefined,
     visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
   ): void;
+  /** The same for the `key` bucket, where a value is only lent: its memory is used again once `visit` has returned. */
+  scanLent(
+    bucket: "key",
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
+  ): void;
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
   /** Nothing happens when the key is not there. */
   delete(bucket: Bucket, key: Uint8Array): void;

@@ -81,7 +81,7 @@ export class LmdbBackend implements Backend {
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
-    if (this.#open.operations > 0 || this.#sealed !== undefined || this.#writing !== undefined) {
+    if (this.#hasPending) {
       const name = toByteString(key);
       const word =
         this.#open.find(bucket, name) ?? this.#sealed?.find(bucket, name) ?? this.#writing?.find(bucket, name);
@@ -106,6 +106,29 @@ export class LmdbBackend implements Backend {
     }
   }
 
+  scanLent(
+    bucket: "key",
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
+  ): void {
+    if (this.#hasPending) {
+      this.scan(bucket, from, to, visit);
+      return;
+    }
+    this.#scans++;
+    try {
+      this.#file.visit(bucket, from, to, visit);
+    } finally {
+      this.#scans--;
+    }
+  }
+
+  /** Something is not in the file yet. */
+  get #hasPending(): boolean {
+    return this.#open.operations > 0 || this.#sealed !== undefined || this.#writing !== undefined;
+  }
+
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#mayWrite(key);
     this.#open.put(bucket, key, value);
@@ -117,8 +140,7 @@ export class LmdbBackend implements Backend {
   }
 
   recordCount(bucket: Bucket): number | undefined {
-    const pending = this.#open.operations > 0 || this.#sealed !== undefined || this.#writing !== undefined;
-    return pending ? undefined : this.#file.recordCount(bucket);
+    return this.#hasPending ? undefined : this.#file.recordCount(bucket);
   }
 
   pendingOperations(): number {

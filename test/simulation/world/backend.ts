@@ -79,6 +79,21 @@ export class MemoryBackend implements Backend {
     }
   }
 
+  /** Whoever keeps what is only lent finds other bytes there. */
+  scanLent(
+    bucket: "key",
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
+  ): void {
+    this.scan(bucket, from, to, (key, value) => {
+      const lent = value.slice();
+      const more = visit(key, lent);
+      lent.fill(0xee);
+      return more;
+    });
+  }
+
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#note(bucket, key, true);
     const map = this.#bucket(bucket);
