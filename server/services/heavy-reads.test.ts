@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settle } from "../../test/support/recording-outlet.ts";
-import { ANSWER_MAX_BYTES, HELD_MAX_BYTES, HeavyReads, type Steps, TURN_MS, UNSENT_MAX_BYTES } from "./heavy-reads.ts";
+import {
+  ANSWER_MAX_BYTES,
+  HELD_MAX_BYTES,
+  HeavyReads,
+  type Steps,
+  TURN_MS,
+  UNSENT_MAX_BYTES,
+  UNSENT_OF_ALL_MAX_BYTES,
+} from "./heavy-reads.ts";
 
 /** A clock on which only steps take time. */
 class StepClock {
@@ -155,6 +163,43 @@ test("beyond what reads may hold together only one goes on beside those that hol
   const later = log.slice(at).filter((name) => name !== "small");
   const changes = later.filter((name, index) => index > 0 && name !== later[index - 1]).length;
   assert.ok(changes <= 6, later.join(""));
+});
+
+test("answers that wait for their peers count with what reads hold, and beyond a second bound nothing large goes on", async () => {
+  const { clock, reads, steps, log } = bound(new World());
+  const readers = ["a", "b"].map((name) => ({ ...reader(name), unsentOfAllBytes: HELD_MAX_BYTES }));
+  const big = readers.map((one) => reads.run(one, steps(one.remoteAddress, 6, { bytes: HELD_MAX_BYTES / 16 })));
+  while (clock.turn());
+  assert.deepEqual(await Promise.all(big), ["a", "b"]);
+  const changes = log.filter((name, index) => index > 0 && name !== log[index - 1]).length;
+  assert.ok(changes <= 4, `one after another: ${log.join("")}`);
+
+  const blocked = { ...reader("c"), unsentOfAllBytes: UNSENT_OF_ALL_MAX_BYTES + 1 };
+  const later = reads.run(blocked, steps("c", 6, { bytes: HELD_MAX_BYTES / 16 }));
+  const small = reads.run({ ...blocked, remoteAddress: "d" }, steps("d", 6, { bytes: 10 }));
+  while (clock.turn());
+  assert.equal(await small, "d");
+  assert.equal(reads.size, 1);
+  blocked.unsentOfAllBytes = 0;
+  clock.rests.shift()?.action();
+  while (clock.turn());
+  assert.equal(await later, "c");
+});
+
+test("a large read whose connection is behind keeps no other one back", async () => {
+  const { clock, reads, steps } = bound(new World());
+  const behind = reader("behind");
+  const gone = Promise.resolve(reads.run(behind, steps("behind", 50, { bytes: HELD_MAX_BYTES / 8 })));
+  for (let turns = 0; turns < 10; turns++) clock.turn();
+  behind.unsentBytes = UNSENT_MAX_BYTES + 1;
+  const other = reads.run(reader("other"), steps("other", 5, { bytes: HELD_MAX_BYTES / 16 }));
+  while (clock.turn());
+  assert.equal(await other, "other");
+  behind.canceled = true;
+  const refused = assert.rejects(gone, { code: "Canceled" });
+  clock.rests.shift()?.action();
+  while (clock.turn());
+  await refused;
 });
 
 test("an answer that is too long is refused", async () => {

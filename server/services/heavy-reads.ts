@@ -11,7 +11,8 @@
  *
  * What finished steps hold in memory until their read is complete is bounded: beyond HELD_MAX_BYTES only the read that
  * has waited longest goes on, beside those that hold little. A connection that does not take its answers
- * (`Call.unsentBytes`) gets no further ones.
+ * (`Call.unsentBytes`) gets no further ones. Answers hold on to what they were put together from until they are sent, so
+ * those of all connections (`Call.unsentOfAllBytes`) count with what reads hold.
  */
 import { EtcdError } from "../base/error.ts";
 import type { Call } from "./call.ts";
@@ -30,6 +31,9 @@ export const ANSWER_MAX_BYTES = 1024 * 1024 * 1024;
 export const UNSENT_MAX_BYTES = 16 * 1024 * 1024;
 const UNSENT_LOOK_MS = 5;
 
+/** Answers not yet taken by all peers from which on only reads that hold little go on; the engine ends whoever stalls. */
+export const UNSENT_OF_ALL_MAX_BYTES = 1024 * 1024 * 1024;
+
 /** Steps that yield how many bytes the read holds by now, and return its answer. Thrown refusals are the call's. */
 export type Steps<T> = Generator<number, T, void>;
 
@@ -41,7 +45,7 @@ export interface TurnClock {
 }
 
 /** What a read knows of its caller. */
-export type Reader = Pick<Call, "remoteAddress" | "canceled" | "unsentBytes">;
+export type Reader = Pick<Call, "remoteAddress" | "canceled" | "unsentBytes" | "unsentOfAllBytes">;
 
 interface Read {
   readonly steps: Steps<unknown>;
@@ -136,11 +140,15 @@ export class HeavyReads {
 
   #mayGoOn(read: Read): boolean {
     if (read.reader.canceled) return true; // it ends
-    if ((read.reader.unsentBytes ?? 0) > UNSENT_MAX_BYTES) return false;
-    if (this.#heldBytes <= HELD_MAX_BYTES || read.heldBytes <= HELD_LITTLE_BYTES) return true;
+    if (isBehind(read)) return false;
+    if (read.heldBytes <= HELD_LITTLE_BYTES) return true;
+    const unsentBytes = read.reader.unsentOfAllBytes ?? 0;
+    if (unsentBytes > UNSENT_OF_ALL_MAX_BYTES) return false;
+    if (this.#heldBytes + unsentBytes <= HELD_MAX_BYTES) return true;
     // The largest goes on: it is nearest to its end, and only ends make room.
     for (const [other] of this.#lanes.values()) {
-      if (other !== undefined && other.heldBytes > read.heldBytes && !other.reader.canceled) return false;
+      if (other === undefined || other.reader.canceled || isBehind(other)) continue;
+      if (other.heldBytes > read.heldBytes) return false;
     }
     return true;
   }
@@ -173,4 +181,9 @@ export class HeavyReads {
     lane.shift();
     this.#heldBytes -= read.heldBytes;
   }
+}
+
+/** Its connection has much to take before anything more is read for it. */
+function isBehind({ reader }: Read): boolean {
+  return (reader.unsentBytes ?? 0) > UNSENT_MAX_BYTES;
 }
