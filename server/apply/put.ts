@@ -2,7 +2,7 @@
 import { EMPTY_BYTES, toByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import type { WriteTxn } from "../mvcc/write-txn.ts";
-import { type PutRequest, PutResponse, ResponseHeader } from "../proto/etcdserverpb.ts";
+import { type PutRequest, type PutResponse, revisionHeader } from "../proto/etcdserverpb.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import type { RangeView } from "./range.ts";
 import type { State } from "./state.ts";
@@ -25,10 +25,7 @@ export function executePut(state: State, write: WriteTxn, request: PutRequest): 
   const lease = request.ignoreLease ? (kept?.lease ?? 0n) : request.lease;
   write.put(request.key, value, lease);
   moveLease(state, toByteString(request.key), lease);
-  return PutResponse.create({
-    header: ResponseHeader.create({ revision: write.revision }),
-    prevKv: request.prevKv ? previous : undefined,
-  });
+  return { header: revisionHeader(write.revision), prevKv: request.prevKv ? previous : undefined };
 }
 
 /** A key belongs to one lease at most: the new one, or none. */

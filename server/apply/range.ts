@@ -3,7 +3,7 @@
  * gives keys in order at one revision; everything else is decided here.
  */
 import { compareBytes } from "../base/bytes.ts";
-import { type RangeRequest, RangeResponse, ResponseHeader, SortOrder, SortTarget } from "../proto/etcdserverpb.ts";
+import { type RangeRequest, type RangeResponse, revisionHeader, SortOrder, SortTarget } from "../proto/etcdserverpb.ts";
 import { encodeKeyValue, KeyValue } from "../proto/mvccpb.ts";
 
 /** What `executeRange` asks of the store or of a transaction. */
@@ -40,12 +40,7 @@ export function executeRange(view: RangeView, request: RangeRequest): RangeRespo
   const more = request.limit > 0 && kvs.length > request.limit;
   if (more) kvs = kvs.slice(0, request.limit);
   if (request.keysOnly && !keysOnly) kvs = kvs.map(withoutValue);
-  return RangeResponse.create({
-    header: ResponseHeader.create({ revision: found.revision }),
-    kvs,
-    more,
-    count: found.count,
-  });
+  return { header: revisionHeader(found.revision), kvs, more, count: found.count };
 }
 
 function hasFilters(request: RangeRequest): boolean {

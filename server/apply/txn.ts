@@ -13,10 +13,10 @@ import {
   CompareTarget,
   type RangeRequest,
   type RequestOp,
-  ResponseHeader,
   ResponseOp,
+  revisionHeader,
   type TxnRequest,
-  TxnResponse,
+  type TxnResponse,
 } from "../proto/etcdserverpb.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import { executeDeleteRange } from "./delete-range.ts";
@@ -43,7 +43,8 @@ export function executeTxn(state: State, write: WriteTxn, request: TxnRequest): 
   const path = choosePath(state.store, request);
   check(state.store, request, path, (put) => checkPut(state, state.store, put));
   const response = run(request, path, (operation) => runWriting(state, write, operation));
-  return { ...response, header: ResponseHeader.create({ revision: write.currentRevision }) };
+  response.header = revisionHeader(write.currentRevision);
+  return response;
 }
 
 /** Answers a transaction of nothing but ranges from a view of the store, without the log. */
@@ -51,7 +52,8 @@ export function executeReadOnlyTxn(view: TxnView, request: TxnRequest): TxnRespo
   const path = choosePath(view, request);
   check(view, request, path, () => undefined);
   const response = run(request, path, (operation) => runReading(view, operation));
-  return { ...response, header: ResponseHeader.create({ revision: view.currentRevision }) };
+  response.header = revisionHeader(view.currentRevision);
+  return response;
 }
 
 function choosePath(view: TxnView, request: TxnRequest): Path {
@@ -90,23 +92,21 @@ function run(request: TxnRequest, path: Path, one: (operation: RequestOp) => Res
   const responses = branch(request, path.succeeded).map((operation) => {
     if (operation.request?.kind === "txn") {
       const value = run(operation.request.value, path.nested[next++] as Path, one);
-      return ResponseOp.create({ response: { kind: "txn", value } });
+      return { response: { kind: "txn" as const, value } };
     }
     return one(operation) ?? ResponseOp.create();
   });
-  return TxnResponse.create({ header: ResponseHeader.create(), succeeded: path.succeeded, responses });
+  return { header: revisionHeader(0), succeeded: path.succeeded, responses };
 }
 
 function runWriting(state: State, write: WriteTxn, { request }: RequestOp): ResponseOp | undefined {
   switch (request?.kind) {
     case "range":
-      return ResponseOp.create({ response: { kind: "range", value: executeRange(write, request.value) } });
+      return { response: { kind: "range", value: executeRange(write, request.value) } };
     case "put":
-      return ResponseOp.create({ response: { kind: "put", value: executePut(state, write, request.value) } });
+      return { response: { kind: "put", value: executePut(state, write, request.value) } };
     case "deleteRange":
-      return ResponseOp.create({
-        response: { kind: "deleteRange", value: executeDeleteRange(state, write, request.value) },
-      });
+      return { response: { kind: "deleteRange", value: executeDeleteRange(state, write, request.value) } };
     default:
       return undefined;
   }
@@ -114,7 +114,7 @@ function runWriting(state: State, write: WriteTxn, { request }: RequestOp): Resp
 
 function runReading(view: RangeView, { request }: RequestOp): ResponseOp | undefined {
   if (request?.kind !== "range") return undefined;
-  return ResponseOp.create({ response: { kind: "range", value: executeRange(view, request.value) } });
+  return { response: { kind: "range", value: executeRange(view, request.value) } };
 }
 
 /** Whether every key of the compare satisfies it. A key that is not there has no value, and 0 for all else. */

@@ -42,15 +42,27 @@ export function readRange(
   const revision = options.revision <= 0 ? current : options.revision;
   if (revision > current) throw new EtcdError("FutureRevision");
   if (revision < space.compactRevision) throw new EtcdError("Compacted");
+  if (rangeEnd.length === 0) return readOne(space, current, revision, key, options);
   const found = new Collector(space, current, revision, options);
-  if (rangeEnd.length === 0) {
-    const name = toByteString(key);
-    const entry = space.index.get(name);
-    if (entry !== undefined) found.visit(name, entry);
-  } else {
-    found.collect(keyRange(key, rangeEnd));
-  }
+  found.collect(keyRange(key, rangeEnd));
   return { kvs: found.kvs, count: found.count, revision: current };
+}
+
+/** One key: the read that there are most of. No limit leaves it out. */
+function readOne(
+  space: Keyspace,
+  current: number,
+  revision: number,
+  key: Uint8Array,
+  { countOnly, keysOnly }: RangeOptions,
+): RangeResult {
+  const name = toByteString(key);
+  const entry = space.index.get(name);
+  const version = entry?.at(revision);
+  if (entry === undefined || version === undefined) return { kvs: [], count: 0, revision: current };
+  if (countOnly) return { kvs: [], count: 1, revision: current };
+  const kv = keysOnly === true ? keyOnly(name, version) : readVersion(space, entry, version);
+  return { kvs: [kv], count: 1, revision: current };
 }
 
 /** What a range comes to, key by key. */

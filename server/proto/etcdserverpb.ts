@@ -1,7 +1,7 @@
 /** etcdserverpb: the messages of etcd's own services and of its log, gathered from one file per service. */
 export * from "./etcdserverpb/auth.ts";
 export * from "./etcdserverpb/cluster.ts";
-export { ResponseHeader } from "./etcdserverpb/header.ts";
+export { ResponseHeader, revisionHeader } from "./etcdserverpb/header.ts";
 export * from "./etcdserverpb/kv.ts";
 export * from "./etcdserverpb/lease.ts";
 export * from "./etcdserverpb/maintenance.ts";

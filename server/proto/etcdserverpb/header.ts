@@ -42,6 +42,11 @@ export const ResponseHeader: MessageCodec<ResponseHeader> = codec("etcdserverpb.
   write: writeFields,
 });
 
+/** A header that says a revision and leaves ids and term to who answers. By hand: every answer begins with one. */
+export function revisionHeader(revision: number): ResponseHeader {
+  return { clusterId: 0n, memberId: 0n, revision, raftTerm: 0 };
+}
+
 /** The two ids are those of this member in all but tests: their bytes, tags included, are kept from the last time. */
 let lastClusterId = 0n;
 let lastMemberId = 0n;
