@@ -2,9 +2,9 @@
  * A Range as etcd answers it, on any view of the store: limit, filters, order, and what a limit applies to. The view
  * gives keys in order at one revision; everything else is decided here.
  */
-import { compareBytes } from "../base/bytes.ts";
 import { type RangeRequest, type RangeResponse, revisionHeader, SortOrder, SortTarget } from "../proto/etcdserverpb.ts";
-import { encodeKeyValue, KeyValue } from "../proto/mvccpb.ts";
+import { KeyValue } from "../proto/mvccpb.ts";
+import { compareFor, hasFilters, needsSort, passesFilters, withoutValue } from "../proto/range-rules.ts";
 
 /** What `executeRange` asks of the store or of a transaction. */
 export interface RangeView {
@@ -43,52 +43,8 @@ export function executeRange(view: RangeView, request: RangeRequest): RangeRespo
   return { header: revisionHeader(found.revision), kvs, more, count: found.count };
 }
 
-function hasFilters(request: RangeRequest): boolean {
-  return (
-    request.minModRevision !== 0 ||
-    request.maxModRevision !== 0 ||
-    request.minCreateRevision !== 0 ||
-    request.maxCreateRevision !== 0
-  );
-}
-
-function passesFilters(request: RangeRequest, kv: KeyValue): boolean {
-  return (
-    (request.maxModRevision === 0 || kv.modRevision <= request.maxModRevision) &&
-    (request.minModRevision === 0 || kv.modRevision >= request.minModRevision) &&
-    (request.maxCreateRevision === 0 || kv.createRevision <= request.maxCreateRevision) &&
-    (request.minCreateRevision === 0 || kv.createRevision >= request.minCreateRevision)
-  );
-}
-
-/** Keys come in rising order already; a target other than the key without an order means rising. */
-function needsSort(request: RangeRequest): boolean {
-  if (request.sortTarget === SortTarget.KEY) return request.sortOrder === SortOrder.DESCEND;
-  return true;
-}
-
 function sorted(request: RangeRequest, kvs: readonly Uint8Array[]): Uint8Array[] {
-  const sign = request.sortOrder === SortOrder.DESCEND ? -1 : 1;
   const decoded = kvs.map((bytes) => ({ bytes, kv: KeyValue.decode(bytes) }));
-  decoded.sort((left, right) => sign * compareBy(request.sortTarget, left.kv, right.kv));
+  decoded.sort((left, right) => compareFor(request, left.kv, right.kv));
   return decoded.map(({ bytes }) => bytes);
-}
-
-function compareBy(target: number, left: KeyValue, right: KeyValue): number {
-  switch (target) {
-    case SortTarget.VERSION:
-      return left.version - right.version;
-    case SortTarget.CREATE:
-      return left.createRevision - right.createRevision;
-    case SortTarget.MOD:
-      return left.modRevision - right.modRevision;
-    case SortTarget.VALUE:
-      return compareBytes(left.value, right.value);
-    default:
-      return compareBytes(left.key, right.key);
-  }
-}
-
-function withoutValue(bytes: Uint8Array): Uint8Array {
-  return encodeKeyValue({ ...KeyValue.decode(bytes), value: new Uint8Array(0) });
 }

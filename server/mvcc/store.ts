@@ -41,7 +41,8 @@ export class Store {
 
   /**
    * Reads the whole backend, also again after its content was replaced. Yields the records read so far after every slice
-   * of some milliseconds. A compaction that was interrupted is then `pendingCompaction`. Throws `CorruptRecord`.
+   * of some milliseconds. A compaction that was interrupted is then `pendingCompaction`. Throws `CorruptRecord`. `hashSeed`: any 32 bits, see
+   * `KeyTable`.
    */
   *restore(hashSeed = 0): Generator<number, void, void> {
     this.#restored = false;

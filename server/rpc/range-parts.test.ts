@@ -1,4 +1,4 @@
-/** Long range answers, on both engines: whole, counted, packed for who asks for it, and one cut off harms no other. */
+/** Long range answers, on both engines: whole, packed for who asks for it, and one cut off harms no other. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";

@@ -6,11 +6,12 @@
  * read of "now" begins again: any moment between question and answer is a right one.
  */
 import { assert } from "../base/assert.ts";
-import { compareBytes, concatBytes, EMPTY_BYTES } from "../base/bytes.ts";
+import { concatBytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { sortInSlices } from "../base/sliced-sort.ts";
-import { type RangeRequest, RangeResponse, SortOrder, SortTarget } from "../proto/etcdserverpb.ts";
-import { encodeKeyValue, KeyValue } from "../proto/mvccpb.ts";
+import { RangeRequest, RangeResponse, SortOrder, SortTarget } from "../proto/etcdserverpb.ts";
+import { KeyValue } from "../proto/mvccpb.ts";
+import { compareFor, hasFilters, needsSort, passesFilters, withoutValue } from "../proto/range-rules.ts";
 import type { Steps } from "./heavy-reads.ts";
 import type { MemberApi, Patience } from "./member-api.ts";
 
@@ -64,16 +65,12 @@ export function* rangeSteps(request: RangeRequest, read: ReadPage, pages: PageSi
 
 function* pagedRange(request: RangeRequest, read: ReadPage, pages: PageSize): Steps<RangeResponse> {
   // A target without an order sorts what the limit has left, as in etcd.
-  const wantsAll = filters(request) || (sorts(request) && request.sortOrder !== SortOrder.NONE) || request.limit <= 0;
+  const filtered = hasFilters(request);
+  const wantsAll = filtered || (needsSort(request) && request.sortOrder !== SortOrder.NONE) || request.limit <= 0;
   const wanted = wantsAll ? Number.POSITIVE_INFINITY : request.limit + 1;
   const keysOnly = request.keysOnly && request.sortTarget !== SortTarget.VALUE;
-  let page: RangeRequest = {
-    ...RANGE,
-    key: request.key,
-    rangeEnd: request.rangeEnd,
-    revision: request.revision,
-    keysOnly,
-  };
+  const { key, rangeEnd, revision } = request;
+  let page = RangeRequest.create({ key, rangeEnd, revision, keysOnly, serializable: true });
   const kvs: Uint8Array[] = [];
   let first: RangeResponse | undefined;
   let heldBytes = 0;
@@ -84,7 +81,7 @@ function* pagedRange(request: RangeRequest, read: ReadPage, pages: PageSize): St
     let bytes = 0;
     for (const kv of found.kvs) {
       bytes += kv.length;
-      if (passes(request, kv)) kvs.push(kv);
+      if (!filtered || passesFilters(request, KeyValue.decode(kv))) kvs.push(kv);
     }
     pages.seen(found.kvs.length, bytes);
     if (!found.more || met >= wanted) break;
@@ -94,7 +91,7 @@ function* pagedRange(request: RangeRequest, read: ReadPage, pages: PageSize): St
     page = { ...page, key: concatBytes([last, ONE_ZERO]), revision };
     yield heldBytes;
   }
-  const ordered = sorts(request) ? yield* inOrder(request, kvs, heldBytes) : kvs;
+  const ordered = needsSort(request) ? yield* inOrder(request, kvs, heldBytes) : kvs;
   const more = request.limit > 0 && ordered.length > request.limit;
   const kept = more ? ordered.slice(0, request.limit) : ordered;
   return RangeResponse.create({
@@ -105,63 +102,16 @@ function* pagedRange(request: RangeRequest, read: ReadPage, pages: PageSize): St
   });
 }
 
-const RANGE: RangeRequest = {
-  ...{ key: EMPTY_BYTES, rangeEnd: EMPTY_BYTES, limit: 0, revision: 0 },
-  ...{ sortOrder: SortOrder.NONE, sortTarget: SortTarget.KEY, serializable: true, keysOnly: false, countOnly: false },
-  ...{ minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0 },
-};
-
-function filters(request: RangeRequest): boolean {
-  const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
-  return minModRevision !== 0 || maxModRevision !== 0 || minCreateRevision !== 0 || maxCreateRevision !== 0;
-}
-
-function passes(request: RangeRequest, bytes: Uint8Array): boolean {
-  if (!filters(request)) return true;
-  const { modRevision, createRevision } = KeyValue.decode(bytes);
-  return (
-    (request.maxModRevision === 0 || modRevision <= request.maxModRevision) &&
-    (request.minModRevision === 0 || modRevision >= request.minModRevision) &&
-    (request.maxCreateRevision === 0 || createRevision <= request.maxCreateRevision) &&
-    (request.minCreateRevision === 0 || createRevision >= request.minCreateRevision)
-  );
-}
-
-/** Keys come in rising order already; a target other than the key without an order means rising. */
-function sorts({ sortTarget, sortOrder }: RangeRequest): boolean {
-  return sortTarget !== SortTarget.KEY || sortOrder === SortOrder.DESCEND;
-}
-
 function* inOrder(request: RangeRequest, kvs: readonly Uint8Array[], heldBytes: number): Steps<Uint8Array[]> {
   const decoded: { readonly bytes: Uint8Array; readonly kv: KeyValue }[] = [];
   for (const bytes of kvs) {
     decoded.push({ bytes, kv: KeyValue.decode(bytes) });
     if (decoded.length % PAGE_KEYS_MAX === 0) yield heldBytes;
   }
-  const sign = request.sortOrder === SortOrder.DESCEND ? -1 : 1;
-  const steps = sortInSlices(decoded, (left, right) => sign * compareBy(request.sortTarget, left.kv, right.kv));
+  const steps = sortInSlices(decoded, (left, right) => compareFor(request, left.kv, right.kv));
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value.map(({ bytes }) => bytes);
     yield heldBytes;
   }
-}
-
-function compareBy(target: number, left: KeyValue, right: KeyValue): number {
-  switch (target) {
-    case SortTarget.VERSION:
-      return left.version - right.version;
-    case SortTarget.CREATE:
-      return left.createRevision - right.createRevision;
-    case SortTarget.MOD:
-      return left.modRevision - right.modRevision;
-    case SortTarget.VALUE:
-      return compareBytes(left.value, right.value);
-    default:
-      return compareBytes(left.key, right.key);
-  }
-}
-
-function withoutValue(bytes: Uint8Array): Uint8Array {
-  return encodeKeyValue({ ...KeyValue.decode(bytes), value: EMPTY_BYTES });
 }

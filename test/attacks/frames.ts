@@ -1,24 +1,14 @@
 /** Frames as an attacker writes them: whatever is asked for, right or wrong. */
-import { Flag, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "../../server/http2/frame.ts";
+import { Flag, FrameType } from "../../server/http2/frame.ts";
 import { type FieldToSend, HpackEncoder } from "../../server/http2/hpack.ts";
+import { frameOf as frame, uint32 } from "../support/raw-peer.ts";
+
+export { frame, uint32 };
 
 /** Frame number `count` times: one write of many frames. */
 export function repeated(frame: Uint8Array, count: number): Buffer {
   const bytes = Buffer.alloc(frame.length * count);
   for (let at = 0; at < count; at++) bytes.set(frame, at * frame.length);
-  return bytes;
-}
-
-export function frame(type: number, flags: number, id: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
-  const bytes = Buffer.alloc(FRAME_HEAD_BYTES + payload.length);
-  writeFrameHead(bytes, 0, payload.length, type, flags, id);
-  bytes.set(payload, FRAME_HEAD_BYTES);
-  return bytes;
-}
-
-export function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value >>> 0);
   return bytes;
 }
 
