@@ -4,8 +4,8 @@
  */
 import { EtcdError } from "../base/error.ts";
 import {
-  type RangeRequest,
-  type RequestOp,
+  RangeRequest,
+  RequestOp,
   ResponseHeader,
   ResponseOp,
   type TxnRequest,
@@ -59,7 +59,6 @@ export class TxnReader {
   *#branchSteps(request: TxnRequest, judged: TxnResponse, call: Call): Steps<TxnResponse> {
     const revision = judged.header?.revision ?? 0;
     const ranges = rangesOf(judged.succeeded ? request.success : request.failure);
-    if (ranges.some((range) => range.revision > revision)) throw new EtcdError("FutureRevision");
     const read = pageReader(this.#member, call);
     const responses: ResponseOp[] = [];
     let heldBytes = 0;
@@ -76,10 +75,22 @@ export class TxnReader {
   }
 }
 
-/** One step: without operations the member answers at once, and says at which revision. */
+/**
+ * One step: the compares, the revisions that its reads ask for, in their order, and at which revision all that was
+ * judged. To that end each read counts one key only.
+ */
 // biome-ignore lint/correctness/useYield: one step
 function* compareSteps(member: MemberApi, request: TxnRequest, call: Call): Steps<Promise<TxnResponse>> {
-  return member.txn({ ...request, success: [], failure: [] }, call);
+  const { success, failure } = request;
+  return member.txn({ ...request, success: success.map(countOfOne), failure: failure.map(countOfOne) }, call);
+}
+
+function countOfOne(operation: RequestOp): RequestOp {
+  const { request } = operation;
+  if (request?.kind !== "range") return operation;
+  const { key, revision } = request.value;
+  const value = RangeRequest.create({ key, revision, countOnly: true, serializable: true });
+  return RequestOp.create({ request: { kind: "range", value } });
 }
 
 function isSerializable({ success, failure }: TxnRequest): boolean {

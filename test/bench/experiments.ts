@@ -4,7 +4,7 @@ import { connect } from "../../server/client/client.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { runBenchmark } from "./loads/etcd-benchmark.ts";
 import { runH2load } from "./loads/h2load.ts";
-import { memoryOf } from "./loads/memory.ts";
+import { memoryOf } from "./loads/process.ts";
 import { ProberProcess, runRaw } from "./loads/raw.ts";
 import type { Options } from "./options.ts";
 import { callOnce } from "./raw-client/check.ts";
@@ -123,7 +123,7 @@ function unary(id: RowId, shape: ShapeName, connections: number, inFlight: numbe
       measure: async ({ target }, { options: { seconds } }) => {
         const load = { connections, inFlight, keys: KEYS, seconds, seed: 1 };
         const result = await runRaw<LoadResult>({ kind: "unary", target, shape, ...load });
-        return { figures: { [id]: connections * inFlight === 1 ? result.p50Us : result.perSecond } };
+        return { ...rate(id, result), ...(connections * inFlight === 1 ? { figures: { [id]: result.p50Us } } : {}) };
       },
     },
   ];
@@ -159,8 +159,9 @@ function byBenchmark(id: RowId, connections: number, clients: number): Experimen
   };
 }
 
-function rate(id: RowId, { perSecond }: LoadResult): Reading {
-  return { figures: { [id]: perSecond } };
+function rate(id: RowId, { perSecond, busy }: LoadResult): Reading {
+  const notes = busy === undefined ? {} : { "share of a processor that the client took": busy };
+  return { figures: { [id]: perSecond }, notes };
 }
 
 async function fill(

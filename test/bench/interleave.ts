@@ -1,6 +1,7 @@
 /** Pairs of measurements, one of ours and one of etcd's, whose order turns: what disturbs the machine disturbs both. */
 import type { Experiment, Kit, Reading } from "./experiments.ts";
-import type { RowId } from "./rows.ts";
+import { processorUsOf } from "./loads/process.ts";
+import { ROWS, type RowId } from "./rows.ts";
 import { removeSubject, type Subject, type SubjectOptions, startSubject, type Who } from "./subject.ts";
 
 /** One measurement of each. */
@@ -20,13 +21,25 @@ export async function runPairs(experiment: Experiment, kit: Kit, options: Subjec
     for (let pair = 0; pair < kit.options.pairs; pair++) {
       const order = pair % 2 === 0 ? subjects : subjects.toReversed();
       const readings = new Map<Who, Reading>();
-      for (const subject of order) readings.set(subject.who, await experiment.measure(subject, kit));
+      for (const subject of order) readings.set(subject.who, await measureTimed(experiment, subject, kit));
       pairs.push(pairOf(readings));
     }
     return pairs;
   } finally {
     for (const subject of subjects) await removeSubject(subject);
   }
+}
+
+/** With the processor time that the server spent on each of what the row counts; of rows that are rates. */
+async function measureTimed(experiment: Experiment, subject: Subject, kit: Kit): Promise<Reading> {
+  const [id] = experiment.rows;
+  const beganUs = processorUsOf(subject.server.pid);
+  const reading = await experiment.measure(subject, kit);
+  const spentUs = processorUsOf(subject.server.pid) - beganUs;
+  const rate = id === undefined ? undefined : reading.figures[id];
+  if (id === undefined || rate === undefined || !ROWS[id].unit.endsWith("/s")) return reading;
+  const each = spentUs / (rate * kit.options.seconds);
+  return { ...reading, notes: { "processor us of the server for each": each, ...reading.notes } };
 }
 
 /** Servers that are new for each measurement, one at a time: a full store beside would take the other's memory. */

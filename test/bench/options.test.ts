@@ -20,6 +20,7 @@ test("the environment sets how much is measured", () => {
 test("what cannot be understood is named with its remedy", () => {
   const cases: [string[], Record<string, string>, RegExp][] = [
     [["--jsno"], {}, /no option "--jsno": --list/],
+    [["--keys"], {}, /--keys needs a word/],
     [["--json"], {}, /--json needs the name of a file/],
     [[], { PAIRS: "0" }, /PAIRS is "0": it must be a whole number from 1 on/],
     [[], { SECONDS_A_ROW: "1.5" }, /SECONDS_A_ROW is "1\.5"/],

@@ -4,6 +4,8 @@ export interface Options {
   readonly mode: "measure" | "list" | "profile";
   /** Parts of names of rows; none: all rows. */
   readonly parts: readonly string[];
+  /** A part of the name of one way of measuring, like "100 k"; undefined: all ways. */
+  readonly variant: string | undefined;
   readonly jsonFile: string | undefined;
   readonly pairs: number;
   /** Of rows that take long. */
@@ -20,15 +22,17 @@ export class UsageError extends Error {}
 /** Throws UsageError. */
 export function readOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Options {
   const parts: string[] = [];
+  let variant: string | undefined;
   let mode: Options["mode"] = "measure";
   let jsonFile: string | undefined;
   const rest = [...argv];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === "--list") mode = "list";
     else if (word === "--profile") mode = "profile";
+    else if (word === "--keys") variant = wordAfter(word, rest.shift());
     else if (word === "--json") jsonFile = fileAfter(word, rest.shift());
     else if (word.startsWith("--json=")) jsonFile = fileAfter("--json", word.slice("--json=".length));
-    else if (word.startsWith("-")) throw new UsageError(`there is no option "${word}": --list, --profile, --json FILE`);
+    else if (word.startsWith("-")) throw new UsageError(`there is no option "${word}": --list, --profile, --keys TEXT, --json FILE`);
     else parts.push(word);
   }
   const whole = (name: string, otherwise: number) => wholeNumber(name, env[name], otherwise);
@@ -36,6 +40,7 @@ export function readOptions(argv: readonly string[], env: Readonly<Record<string
   return {
     mode,
     parts,
+    variant,
     jsonFile,
     pairs,
     fewPairs: Math.min(pairs, 3),
@@ -44,6 +49,11 @@ export function readOptions(argv: readonly string[], env: Readonly<Record<string
     settleSeconds: whole("SETTLE_SECONDS", 10),
     stallRevisions: whole("STALL_REVISIONS", 300_000),
   };
+}
+
+function wordAfter(option: string, word: string | undefined): string {
+  if (word === undefined || word === "") throw new UsageError(`${option} needs a word, like "100 k"`);
+  return word;
 }
 
 function fileAfter(option: string, file: string | undefined): string {

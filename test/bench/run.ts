@@ -72,7 +72,7 @@ async function measureAll(rows: readonly RowId[], kit: Kit, etcd: string): Promi
   print([...machine.lines, "", HEADING]);
   const ways = new Map<RowId, Way[]>();
   const failures = new Map<RowId, string>();
-  for (const group of groupsOf(rows)) {
+  for (const group of groupsOf(rows, kit)) {
     for (const experiment of group)
       try {
         const pairs = await runPairs(experiment, kit, { etcd });
@@ -92,14 +92,19 @@ async function measureAll(rows: readonly RowId[], kit: Kit, etcd: string): Promi
 }
 
 /** Experiments of the same rows, one after the other: a row is printed when all of its ways are known. */
-function groupsOf(rows: readonly RowId[]): Experiment[][] {
+function groupsOf(rows: readonly RowId[], kit: Kit): Experiment[][] {
   const groups = new Map<string, Experiment[]>();
   for (const experiment of EXPERIMENTS) {
-    if (!experiment.rows.some((id) => rows.includes(id))) continue;
+    if (!experiment.rows.some((id) => rows.includes(id)) || !isWanted(experiment, kit)) continue;
     const key = experiment.rows.join();
     groups.set(key, [...(groups.get(key) ?? []), experiment]);
   }
   return [...groups.values()];
+}
+
+/** The ways that `--keys` names. */
+function isWanted({ variant }: Experiment, { options }: Kit): boolean {
+  return options.variant === undefined || variant.includes(options.variant);
 }
 
 function wayOf({ variant }: Experiment, pairs: readonly Pair[], id: RowId): Way {
@@ -117,7 +122,7 @@ function wayOf({ variant }: Experiment, pairs: readonly Pair[], id: RowId): Way 
 /** "name: ours 1, 2, 3; etcd 4, 5, 6" */
 function notesOf(pairs: readonly Pair[]): string[] {
   return Object.keys(pairs[0]?.ours.notes ?? {}).map((name) => {
-    const of = (who: "ours" | "theirs") => pairs.map((pair) => pair[who].notes?.[name]?.toFixed(1)).join(", ");
+    const of = (who: "ours" | "theirs") => pairs.map((pair) => pair[who].notes?.[name]?.toFixed(2)).join(", ");
     return `${name}: ours ${of("ours")}; etcd ${of("theirs")}`;
   });
 }
@@ -161,7 +166,9 @@ async function describe(etcd: string, options: Options) {
 
 /** The first way of measuring the first row that fits. */
 async function profile(rows: readonly RowId[], kit: Kit): Promise<number> {
-  const [first, ...others] = rows.flatMap((id) => EXPERIMENTS.filter((experiment) => experiment.rows.includes(id)));
+  const [first, ...others] = rows.flatMap((id) =>
+    EXPERIMENTS.filter((experiment) => experiment.rows.includes(id) && isWanted(experiment, kit)),
+  );
   if (first === undefined) throw new UsageError("that row is measured elsewhere: see --list");
   const nameOf = ({ rows: [id], variant }: Experiment) => `${ROWS[id as RowId].name} (${variant})`;
   console.log(`profile of: ${nameOf(first)}`);

@@ -254,6 +254,19 @@ export const txnSuite = suite("Txn", [], (store) => {
     assert.equal(await refusal(store.together(range("y/k", { revision: second }))), "OK");
   });
 
+  test("of several reads that ask for what is not there, the first says why", async () => {
+    const first = await store.write("yy/k", "1");
+    const second = await store.write("yy/k", "2");
+    await store.compact(second);
+    const old = range("yy/", { rangeEnd: "yy0", revision: first });
+    const future = range("yy/", { rangeEnd: "yy0", revision: second + 500 });
+    const compacted = "OutOfRange etcdserver: mvcc: required revision has been compacted";
+    const tooNew = "OutOfRange etcdserver: mvcc: required revision is a future revision";
+    assert.equal(await refusal(store.together(old, future)), compacted);
+    assert.equal(await refusal(store.together(future, old)), tooNew);
+    assert.equal(await refusal(store.together(put("yy/other"), old, future)), compacted);
+  });
+
   test("a put inside attaches and detaches leases", async () => {
     const lease = await store.lease();
     await store.together(put("z/1", "", { lease }), put("z/2", "", { lease }));

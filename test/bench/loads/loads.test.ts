@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { middleOf, rateOf } from "./h2load.ts";
-import { readMemory } from "./memory.ts";
+import { readMemory, readProcessorUs } from "./process.ts";
 
 const OUTPUT = `finished in 2.00s, 48123.50 req/s, 5.01MB/s
 requests: 96247 total, 96947 started, 96247 done, 96247 succeeded, 0 failed, 0 errored, 0 timeout
@@ -32,4 +32,9 @@ test("memory is read as the system writes it", () => {
     "Name:\tnode\nVmRSS:\t  204800 kB\nRssAnon:\t  102400 kB\nRssFile:\t   51200 kB\nRssShmem:\t   51200 kB\n";
   assert.deepEqual(readMemory(status), { totalMiB: 200, anonMiB: 100, fileMiB: 100 });
   assert.ok(Number.isNaN(readMemory("").totalMiB));
+});
+
+test("processor time is that of user and system, whatever the program is called", () => {
+  const stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 100 0 0 0 120 30 5 5 20 0 11 0 100";
+  assert.equal(readProcessorUs(stat), 1_500_000);
 });

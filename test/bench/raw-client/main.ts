@@ -8,7 +8,7 @@ import { type FillLoad, runFill } from "./fill-load.ts";
 import { type KeepaliveLoad, runKeepalives } from "./keepalive-load.ts";
 import { Prober } from "./prober.ts";
 import { SHAPES, type ShapeName } from "./shapes.ts";
-import { runUnary, type UnaryLoad } from "./unary-load.ts";
+import { type LoadResult, runUnary, type UnaryLoad } from "./unary-load.ts";
 import { runUpdates, type UpdateLoad } from "./update-load.ts";
 import { runWatch, type WatchLoad } from "./watch-load.ts";
 
@@ -19,6 +19,9 @@ export type Job =
   | ({ readonly kind: "keepalives" } & KeepaliveLoad)
   | ({ readonly kind: "fill" } & FillLoad)
   | { readonly kind: "prober"; readonly target: Target };
+
+const startUsage = process.cpuUsage();
+const startMs = performance.now();
 
 try {
   await run(JSON.parse(process.argv[2] ?? "") as Job);
@@ -32,17 +35,17 @@ async function run(job: Job): Promise<void> {
   switch (job.kind) {
     case "unary": {
       const { method, template } = SHAPES[job.shape];
-      print(await runUnary({ ...job, path: method.path, template: template() }));
+      printLoad(await runUnary({ ...job, path: method.path, template: template() }));
       return;
     }
     case "updates":
-      print(await runUpdates(job));
+      printLoad(await runUpdates(job));
       return;
     case "watch":
-      print(await runWatch(job));
+      printLoad(await runWatch(job));
       return;
     case "keepalives":
-      print(await runKeepalives(job));
+      printLoad(await runKeepalives(job));
       return;
     case "fill":
       print(await runFill(job));
@@ -62,6 +65,12 @@ async function probe(target: Target): Promise<void> {
   })();
   await Promise.race([asked, prober.failed]);
   prober.stop();
+}
+
+/** With the share of one processor that this client took: near 1 the figure is the client's and not the server's. */
+function printLoad(result: LoadResult): void {
+  const { user, system } = process.cpuUsage(startUsage);
+  print({ ...result, busy: (user + system) / 1000 / (performance.now() - startMs) });
 }
 
 function print(value: unknown): void {

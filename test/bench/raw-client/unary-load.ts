@@ -25,6 +25,8 @@ export interface LoadResult {
   readonly perSecond: number;
   /** Of one in flight, else 0. */
   readonly p50Us: number;
+  /** Share of one processor that the client took; what prints the result adds it. */
+  readonly busy?: number;
 }
 
 /** How long answers may take when no more is asked. */
