@@ -1,5 +1,5 @@
 /** Put: the checks against the state before, then one new version of the key, then who holds it by lease. */
-import { EMPTY_BYTES, toByteString } from "../base/bytes.ts";
+import { EMPTY_BYTES } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import type { WriteTxn } from "../mvcc/write-txn.ts";
 import { type PutRequest, type PutResponse, revisionHeader } from "../proto/etcdserverpb.ts";
@@ -23,8 +23,8 @@ export function executePut(state: State, write: WriteTxn, request: PutRequest): 
     previous !== undefined && (request.ignoreValue || request.ignoreLease) ? KeyValue.decode(previous) : undefined;
   const value = request.ignoreValue ? (kept?.value ?? EMPTY_BYTES) : request.value;
   const lease = request.ignoreLease ? (kept?.lease ?? 0n) : request.lease;
-  write.put(request.key, value, lease);
-  moveLease(state, toByteString(request.key), lease);
+  const { name, wasLeased } = write.put(request.key, value, lease);
+  if (wasLeased || lease !== 0n) moveLease(state, name, lease);
   return { header: revisionHeader(write.revision), prevKv: request.prevKv ? previous : undefined };
 }
 

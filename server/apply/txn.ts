@@ -3,7 +3,7 @@
  * the branches taken are fixed up front. Then the checks of the operations on that path. Only then the operations, in
  * order, each seeing what the earlier ones wrote; nothing can refuse any more.
  */
-import { type ByteString, compareBytes, EMPTY_BYTES, toByteString } from "../base/bytes.ts";
+import { compareBytes, EMPTY_BYTES } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import type { Version } from "../mvcc/key-index.ts";
 import type { WriteTxn } from "../mvcc/write-txn.ts";
@@ -35,7 +35,7 @@ export interface TxnView extends RangeView {
   readonly currentRevision: number;
   readonly compactRevision: number;
   /** Revisions and version of a key that exists now, without its value. */
-  version(key: ByteString): Version | undefined;
+  version(key: Uint8Array): Version | undefined;
 }
 
 /** Applies `request` in `write`. Throws `EtcdError` with nothing changed. */
@@ -134,7 +134,7 @@ function isInIndex(target: number): boolean {
 }
 
 function indexed(view: TxnView, key: Uint8Array): KeyValue {
-  const found = view.version(toByteString(key));
+  const found = view.version(key);
   if (found === undefined) return ABSENT;
   return { ...ABSENT, createRevision: found.created, modRevision: found.main, version: found.version };
 }

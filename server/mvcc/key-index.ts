@@ -9,6 +9,7 @@
  * kept short enough that growing it never copies much, for a key that is written a million times between compactions.
  */
 import { assert } from "../base/assert.ts";
+import type { ByteString } from "../base/bytes.ts";
 
 /** One change of a key. `version` counts from 1 in its generation; 0 is a tombstone, which has no `created` either. */
 export interface Version {
@@ -26,6 +27,7 @@ const BLOCK_NUMBERS = 1024 * NUMBERS;
 const EXACT_NUMBERS = 8 * NUMBERS;
 
 export class KeyIndex implements Version {
+  readonly name: ByteString;
   #main: number;
   #sub: number;
   #created: number;
@@ -34,16 +36,20 @@ export class KeyIndex implements Version {
   #older: number[][] | undefined;
   /** The encoded KeyValue of the newest version: what `ValueCache` keeps here, and only it touches. */
   cached: Uint8Array | undefined;
+  /** The newest version was put with a lease, which may have gone since. */
+  leased: boolean;
 
   /** With its first version: a new key's put, or what is left of an old key. */
-  constructor({ main, sub, created, version }: Version) {
+  constructor(name: ByteString, { main, sub, created, version }: Version, leased: boolean) {
     assert(main > 0 && sub >= 0, "a version has a revision");
+    this.name = name;
     this.#main = main;
     this.#sub = sub;
     this.#created = created;
     this.#version = version;
     this.#older = undefined;
     this.cached = undefined;
+    this.leased = leased;
   }
 
   /** Of the newest version. */

@@ -1,92 +1,203 @@
 /**
- * The keys that a restore has met so far, found by their bytes: open addressing over 32 bits of hash, so that a name is
- * only looked at when those agree. A `Map` needs a string of every record's key first and hashes it again, which took a
- * third of a start's time; and it copies a million entries at once when it grows.
+ * All keys of the store, found by their bytes: what most reads and all writes begin with. A tree over strings needs a
+ * string of the key first and then a dozen comparisons; this is one hash and, nearly always, one look.
+ *
+ * Extendible hashing: the upper bits of a key's hash choose a segment, the lower ones a place in it, and a segment that
+ * is full is split by one more upper bit. So growing never copies more than one segment, and no insertion stops the loop.
+ *
+ *   directory  [ s0 | s0 | s1 | s2 ]      2^depth references; a segment of less depth stands there more than once
+ *   segment    hashes  [ 0 | h | h | 0 ]  open addressing, 0: nobody
+ *              entries [   | e | e |   ]
  */
-import { type ByteString, toByteString } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
 import type { KeyIndex } from "./key-index.ts";
 
-const INITIAL_PLACES = 1 << 12;
+/** Places of a new segment; a power of two. */
+const SEGMENT_PLACES = 1 << 10;
 /** Fuller than this, lookups begin to walk. */
-const FULL_SHARE = 0.5;
-const NOBODY = -1;
+const FULL_SHARE = 0.75;
+/** Bits that choose a segment: the others choose the place. Keys of one hash never part: their segment gets wider. */
+const MAX_DEPTH = 20;
+const NOBODY = 0;
+
+interface Segment {
+  /** How many upper bits all its hashes share. */
+  depth: number;
+  hashes: Int32Array;
+  entries: (KeyIndex | undefined)[];
+  used: number;
+}
 
 export class KeyTable {
-  readonly #seed: number;
-  #names: ByteString[] = [];
-  #entries: KeyIndex[] = [];
-  #hashes: number[] = [];
-  /** Each holds the number of a name, or `NOBODY`. Their count is a power of two. */
-  #places = emptyPlaces(INITIAL_PLACES);
+  #seed = 0;
+  /** Odd, and as unknown as the seed: what differs in two keys cannot be made to cancel out without knowing it. */
+  #factor = 1;
+  #depth = 0;
+  #directory: Segment[] = [newSegment(0, SEGMENT_PLACES)];
+  #size = 0;
+  readonly #maxDepth: number;
 
   /** `seed`: any 32 bits. Clients who do not know it cannot choose keys that fall on one place. */
-  constructor(seed: number) {
+  constructor(seed: number, maxDepth = MAX_DEPTH) {
+    this.#maxDepth = maxDepth;
+    this.clear(seed);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Forgets all keys. */
+  clear(seed: number = this.#seed): void {
     this.#seed = seed | 0;
+    this.#factor = spread(seed ^ 0x9e37_79b9) | 1;
+    this.#depth = 0;
+    this.#directory = [newSegment(0, SEGMENT_PLACES)];
+    this.#size = 0;
   }
 
   get(key: Uint8Array): KeyIndex | undefined {
-    const number = this.#places[this.#placeOf(key, this.#hash(key))] as number;
-    return number === NOBODY ? undefined : this.#entries[number];
+    const hash = this.#hash(key);
+    const { hashes, entries } = this.#segmentOf(hash);
+    const mask = hashes.length - 1;
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const found = hashes[place] as number;
+      if (found === NOBODY) return undefined;
+      if (found !== hash) continue;
+      const entry = entries[place] as KeyIndex;
+      if (isName(entry.name, key)) return entry;
+    }
   }
 
   /** For a key that is not there yet. */
   add(key: Uint8Array, entry: KeyIndex): void {
     const hash = this.#hash(key);
-    this.#places[this.#placeOf(key, hash)] = this.#names.length;
-    this.#names.push(toByteString(key));
-    this.#entries.push(entry);
-    this.#hashes.push(hash);
-    if (this.#names.length > this.#places.length * FULL_SHARE) this.#grow();
-  }
-
-  /** All of them, in the order they came in; they are no longer here then. */
-  takeAll(): { readonly names: ByteString[]; readonly entries: KeyIndex[] } {
-    const all = { names: this.#names, entries: this.#entries };
-    this.#names = [];
-    this.#entries = [];
-    this.#hashes = [];
-    this.#places = emptyPlaces(INITIAL_PLACES);
-    return all;
-  }
-
-  /** Where the key is, or the free place where it belongs. */
-  #placeOf(key: Uint8Array, hash: number): number {
-    const places = this.#places;
-    const mask = places.length - 1;
-    let place = hash & mask;
-    for (let number = places[place] as number; number !== NOBODY; number = places[place] as number) {
-      if (this.#hashes[number] === hash && isName(this.#names[number] as ByteString, key)) return place;
-      place = (place + 1) & mask;
+    let segment = this.#segmentOf(hash);
+    while (segment.used >= segment.hashes.length * FULL_SHARE) {
+      this.#grow(segment, hash);
+      segment = this.#segmentOf(hash);
     }
-    return place;
+    enter(segment, hash, entry);
+    this.#size++;
   }
 
-  #grow(): void {
-    const places = emptyPlaces(this.#places.length * 4);
-    const mask = places.length - 1;
-    for (let number = 0; number < this.#hashes.length; number++) {
-      let place = (this.#hashes[number] as number) & mask;
-      while (places[place] !== NOBODY) place = (place + 1) & mask;
-      places[place] = number;
+  /** Whether the key was there; then it is gone. */
+  remove(key: Uint8Array): boolean {
+    const hash = this.#hash(key);
+    const segment = this.#segmentOf(hash);
+    const mask = segment.hashes.length - 1;
+    for (let place = hash & mask; segment.hashes[place] !== NOBODY; place = (place + 1) & mask) {
+      if (segment.hashes[place] !== hash || !isName((segment.entries[place] as KeyIndex).name, key)) continue;
+      vacate(segment, place);
+      this.#size--;
+      if (this.#size === 0) this.clear();
+      return true;
     }
-    this.#places = places;
+    return false;
   }
 
-  /** FNV-1a, then Murmur3's last step, which spreads what the last bytes have done over all bits. 30 of them: a small integer, which V8 keeps without an object. */
+  #segmentOf(hash: number): Segment {
+    // A shift by 32 is one by 0: with one segment the index is masked away.
+    const at = this.#depth === 0 ? 0 : hash >>> (32 - this.#depth);
+    return this.#directory[at] as Segment;
+  }
+
+  /** The segment is full: split by one more bit, or made wider where no bit is left to split by. */
+  #grow(segment: Segment, hash: number): void {
+    if (segment.depth === this.#maxDepth) {
+      const wider = newSegment(segment.depth, segment.hashes.length * 2);
+      move(segment, () => wider);
+      segment.hashes = wider.hashes;
+      segment.entries = wider.entries;
+      return;
+    }
+    if (segment.depth === this.#depth) {
+      this.#directory = this.#directory.flatMap((one) => [one, one]);
+      this.#depth++;
+    }
+    const depth = segment.depth + 1;
+    const low = newSegment(depth, segment.hashes.length);
+    const high = newSegment(depth, segment.hashes.length);
+    move(segment, (one) => ((one >>> (32 - depth)) & 1) === 0 ? low : high);
+    // Where the segment stood, its two halves: the first of those references has only zeros below its own bits.
+    const count = 1 << (this.#depth - segment.depth);
+    const first = (hash >>> (32 - this.#depth)) & ~(count - 1);
+    this.#directory.fill(low, first, first + count / 2);
+    this.#directory.fill(high, first + count / 2, first + count);
+  }
+
+  /** Four bytes at a time; every step spreads upwards by the product and back down by the shift. Never 0. */
   #hash(key: Uint8Array): number {
-    let hash = this.#seed ^ 0x811c9dc5;
-    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ (key[at] as number), 0x01000193);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return (hash ^ (hash >>> 16)) & 0x3fff_ffff;
+    const factor = this.#factor;
+    const { length } = key;
+    let hash = this.#seed ^ length;
+    let at = 0;
+    for (; at + 4 <= length; at += 4) {
+      const word =
+        (key[at] as number) |
+        ((key[at + 1] as number) << 8) |
+        ((key[at + 2] as number) << 16) |
+        ((key[at + 3] as number) << 24);
+      hash = Math.imul(hash ^ word, factor);
+      hash ^= hash >>> 15;
+    }
+    for (; at < length; at++) {
+      hash = Math.imul(hash ^ (key[at] as number), factor);
+      hash ^= hash >>> 15;
+    }
+    hash = spread(hash);
+    return hash === NOBODY ? 1 : hash;
   }
 }
 
-function emptyPlaces(count: number): Int32Array {
-  return new Int32Array(count).fill(NOBODY);
+/** The last step of Murmur3: what any bit has done is spread over all. */
+function spread(bits: number): number {
+  let hash = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }
 
-function isName(name: ByteString, key: Uint8Array): boolean {
+function newSegment(depth: number, places: number): Segment {
+  return { depth, hashes: new Int32Array(places), entries: new Array(places).fill(undefined), used: 0 };
+}
+
+function enter(segment: Segment, hash: number, entry: KeyIndex): void {
+  const mask = segment.hashes.length - 1;
+  let place = hash & mask;
+  while (segment.hashes[place] !== NOBODY) place = (place + 1) & mask;
+  segment.hashes[place] = hash;
+  segment.entries[place] = entry;
+  segment.used++;
+}
+
+function move(segment: Segment, into: (hash: number) => Segment): void {
+  const { hashes, entries } = segment;
+  for (let place = 0; place < hashes.length; place++) {
+    const hash = hashes[place] as number;
+    if (hash !== NOBODY) enter(into(hash), hash, entries[place] as KeyIndex);
+  }
+}
+
+/** Empties a place; those behind it that only stand there because it was taken move up (Knuth, volume 3, 6.4, R). */
+function vacate(segment: Segment, at: number): void {
+  const { hashes, entries } = segment;
+  const mask = hashes.length - 1;
+  let hole = at;
+  for (let place = (at + 1) & mask; hashes[place] !== NOBODY; place = (place + 1) & mask) {
+    const home = (hashes[place] as number) & mask;
+    // It may move if the hole lies between its home and where it stands, in the order of the walk.
+    if (((place - home) & mask) < ((place - hole) & mask)) continue;
+    hashes[hole] = hashes[place] as number;
+    entries[hole] = entries[place];
+    hole = place;
+  }
+  hashes[hole] = NOBODY;
+  entries[hole] = undefined;
+  segment.used--;
+  assert(segment.used >= 0, "a segment holds what was put into it");
+}
+
+function isName(name: string, key: Uint8Array): boolean {
   if (name.length !== key.length) return false;
   for (let at = name.length - 1; at >= 0; at--) if (name.charCodeAt(at) !== key[at]) return false;
   return true;

@@ -1,5 +1,5 @@
 /** Ranges at a revision: from the index which versions, from memory or the records their values. */
-import { type ByteString, copyBytes, EMPTY_BYTES, fromByteString, toByteString } from "../base/bytes.ts";
+import { type ByteString, copyBytes, EMPTY_BYTES, fromByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { encodeKeyValue } from "../proto/mvccpb.ts";
 import type { KeyIndex, Version } from "./key-index.ts";
@@ -56,12 +56,11 @@ function readOne(
   key: Uint8Array,
   { countOnly, keysOnly }: RangeOptions,
 ): RangeResult {
-  const name = toByteString(key);
-  const entry = space.index.get(name);
+  const entry = space.index.get(key);
   const version = entry?.at(revision);
   if (entry === undefined || version === undefined) return { kvs: [], count: 0, revision: current };
   if (countOnly) return { kvs: [], count: 1, revision: current };
-  const kv = keysOnly === true ? keyOnly(name, version) : readVersion(space, entry, version);
+  const kv = keysOnly === true ? keyOnly(entry.name, version) : readVersion(space, entry, version);
   return { kvs: [kv], count: 1, revision: current };
 }
 

@@ -1,17 +1,17 @@
 /**
- * Rebuilds the index from the records, in slices: first all keys unordered, since finding one in a tree for every record
- * would take twice as long, then the tree in the order of the keys.
+ * Rebuilds the index from the records, in slices: first all keys by their hash, as they are met, then the tree in the
+ * order of the keys, which no insertion has to look for its place in.
  */
-import { toByteString } from "../base/bytes.ts";
+import { type ByteString, toByteString } from "../base/bytes.ts";
 import { nameSortSteps } from "../base/name-sort.ts";
 import { CorruptRecord } from "../ports/backend.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import { Compaction } from "./compaction.ts";
 import { KeyIndex, type Version } from "./key-index.ts";
-import { KeyTable } from "./key-table.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { isTombstone, readRevision } from "./revision.ts";
 import { RevisionOrder } from "./revision-order.ts";
+import type { Rebuild } from "./tree-index.ts";
 
 const RECORD_SLICE = 2000;
 const KEY_SLICE = 10_000;
@@ -22,23 +22,22 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   const finished = space.records.finishedCompaction ?? -1;
   const scheduled = space.records.scheduledCompaction ?? -1;
   const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
-  const keys = new KeyTable(hashSeed);
+  const index = space.index.rebuild(hashSeed);
+  const found: Found = { names: [], entries: [] };
   let records = 0;
   for (let after: Uint8Array | undefined; ; ) {
     after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, value) => {
-      addRecord(space, keys, order, revisionKey, value);
+      addRecord(space, index, found, order, revisionKey, value);
       records++;
     });
     if (after === undefined) break;
     yield records;
   }
   space.records.checkCount(records);
-  const index = space.index.rebuild();
+  for (const _ of nameSortSteps(found.names, found.entries)) yield records;
   let ordered = 0;
-  const { names, entries } = keys.takeAll();
-  for (const _ of nameSortSteps(names, entries)) yield records;
-  for (const name of names) {
-    index.append(name, entries[ordered] as KeyIndex);
+  for (const entry of found.entries) {
+    index.append(entry);
     if (++ordered % KEY_SLICE === 0) yield records;
   }
   index.finish();
@@ -49,9 +48,16 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   if (scheduled > finished) space.compactions.push(new Compaction(space, scheduled, undefined));
 }
 
+/** The keys in the order in which they were met, which is not theirs. */
+interface Found {
+  readonly names: ByteString[];
+  readonly entries: KeyIndex[];
+}
+
 function addRecord(
   space: Keyspace,
-  keys: KeyTable,
+  index: Rebuild,
+  found: Found,
   order: RevisionOrder,
   revisionKey: Uint8Array,
   value: Uint8Array,
@@ -74,10 +80,18 @@ function addRecord(
   const next: Version = deletes
     ? { main, sub, created: 0, version: 0 }
     : { main, sub, created: createRevision, version };
-  const entry = keys.get(key);
-  if (entry === undefined) keys.add(key, new KeyIndex(next));
-  else entry.append(next);
-  if (!deletes && lease !== 0n) space.leases.set(toByteString(key), lease);
+  const leased = lease !== 0n;
+  const known = index.get(key);
+  if (known === undefined) {
+    const entry = new KeyIndex(toByteString(key), next, leased);
+    index.add(key, entry);
+    found.names.push(entry.name);
+    found.entries.push(entry);
+  } else {
+    known.append(next);
+    known.leased = leased;
+  }
+  if (!deletes && leased) space.leases.set(toByteString(key), lease);
   else if (space.leases.size > 0) space.leases.delete(toByteString(key));
   space.currentRevision = main;
 }

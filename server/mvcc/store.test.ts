@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBackend } from "../../test/simulation/world/backend.ts";
-import { EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
+import { EMPTY_BYTES, fromByteString, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
 import type { EtcdError } from "../base/error.ts";
 import { Prng } from "../base/prng.ts";
@@ -502,7 +502,7 @@ test("between the steps of a deletion reads see the revision before it, with its
   const before = all(store);
   const seen = () => {
     const counted = store.range(ALL, ALL, { ...LATEST, countOnly: true });
-    return [all(store), counted.count, counted.revision, store.version("key 0")?.version];
+    return [all(store), counted.count, counted.revision, store.version(utf8Bytes("key 0"))?.version];
   };
   const write = store.beginWrite();
   const deleted: DeletedKey[] = [];
@@ -692,7 +692,7 @@ class Run {
       shown.map((row) => rowText(options.keysOnly ? { ...row, value: "" } : row)),
     );
     const newest = model.newest(from, model.current);
-    const version = this.store.version(from);
+    const version = this.store.version(fromByteString(from));
     assert.equal(version?.version, newest?.value === undefined ? undefined : newest.version);
     assert.equal(this.store.liveKeys, model.alive(model.current).length);
   }

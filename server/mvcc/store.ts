@@ -102,7 +102,7 @@ export class Store {
   }
 
   /** Revisions and version of a key that exists now, from the index: for compares that need no value. */
-  version(key: ByteString): Version | undefined {
+  version(key: Uint8Array): Version | undefined {
     return this.#space.index.get(key)?.at(this.#space.currentRevision);
   }
 

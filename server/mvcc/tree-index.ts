@@ -1,7 +1,11 @@
-/** All keys that have any version, in the order of their bytes. Reads that need no value are answered from here. */
-import { type ByteString, toByteString } from "../base/bytes.ts";
+/**
+ * All keys that have any version: in the order of their bytes for ranges, and by their hash for one of them. Reads that
+ * need no value are answered from here.
+ */
+import { type ByteString, fromByteString, toByteString } from "../base/bytes.ts";
 import { CountedTree, type TreeBuilder } from "../base/counted-tree.ts";
 import type { KeyIndex } from "./key-index.ts";
+import { KeyTable } from "./key-table.ts";
 
 /** Keys with `from <= key < to`; `to` undefined: no end. */
 export interface KeyRange {
@@ -17,11 +21,22 @@ export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
   return { from, to: toByteString(rangeEnd) };
 }
 
+/** Takes all keys twice: as they are met, and then in their order. */
+export interface Rebuild {
+  get(key: Uint8Array): KeyIndex | undefined;
+  /** A key that is not there yet. */
+  add(key: Uint8Array, entry: KeyIndex): void;
+  /** The keys that were added, in their order. */
+  append(entry: KeyIndex): void;
+  finish(): void;
+}
+
 /** What a key costs beside its bytes: its string's head, its `KeyIndex`, its places in the tree. Measured. */
 const KEY_BYTES = 130;
 
 export class TreeIndex {
   readonly #tree = new CountedTree<KeyIndex>((entry) => entry.isAlive);
+  readonly #table = new KeyTable(0);
   #nameBytes = 0;
 
   /** Keys, deleted ones that compaction has not met yet included. */
@@ -44,14 +59,15 @@ export class TreeIndex {
     return this.#tree.countedIn(from, to);
   }
 
-  get(name: ByteString): KeyIndex | undefined {
-    return this.#tree.get(name);
+  get(key: Uint8Array): KeyIndex | undefined {
+    return this.#table.get(key);
   }
 
   /** Adds a key that is not there yet. */
-  add(name: ByteString, entry: KeyIndex): void {
-    this.#tree.add(name, entry);
-    this.#nameBytes += name.length;
+  add(key: Uint8Array, entry: KeyIndex): void {
+    this.#table.add(key, entry);
+    this.#tree.add(entry.name, entry);
+    this.#nameBytes += entry.name.length;
   }
 
   /** A key that is there has begun (1) or ceased (-1) to exist. */
@@ -59,25 +75,31 @@ export class TreeIndex {
     this.#tree.recount(name, by);
   }
 
-  /** Instead of everything: what comes by `append`, in the order of the keys, until `finish`. */
-  rebuild(): { append(name: ByteString, entry: KeyIndex): void; finish(): void } {
+  /** Instead of everything. Nothing else may be done with the index before its `finish`. `hashSeed`: see `KeyTable`. */
+  rebuild(hashSeed: number): Rebuild {
     this.clear();
+    this.#table.clear(hashSeed);
     const builder: TreeBuilder<KeyIndex> = CountedTree.builder(this.#tree);
     return {
-      append: (name, entry) => {
-        builder.append(name, entry);
-        this.#nameBytes += name.length;
+      get: (key) => this.#table.get(key),
+      add: (key, entry) => this.#table.add(key, entry),
+      append: (entry) => {
+        builder.append(entry.name, entry);
+        this.#nameBytes += entry.name.length;
       },
       finish: () => builder.finish(),
     };
   }
 
   remove(name: ByteString): void {
-    if (this.#tree.delete(name)) this.#nameBytes -= name.length;
+    if (!this.#tree.delete(name)) return;
+    this.#table.remove(fromByteString(name));
+    this.#nameBytes -= name.length;
   }
 
   clear(): void {
     this.#tree.clear();
+    this.#table.clear();
     this.#nameBytes = 0;
   }
 

@@ -42,35 +42,40 @@ export class WriteTxn {
     return readRange(this.#space, this.currentRevision, key, rangeEnd, options);
   }
 
-  /** Stores a new version of `key`, which is not empty. `lease` is only kept with it. */
-  put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
+  /**
+   * Stores a new version of `key`, which is not empty. `lease` is only kept with it. Answers the key as the index has it,
+   * and whether its version before was put with a lease.
+   */
+  put(key: Uint8Array, value: Uint8Array, lease: bigint): { readonly name: ByteString; readonly wasLeased: boolean } {
     assert(this.#open, "a transaction that has ended takes no put");
     const space = this.#space;
-    const name = toByteString(key);
-    const known = space.index.get(name);
+    const known = space.index.get(key);
     const isNew = known === undefined || !known.isAlive;
     const revision = { main: this.revision, sub: this.#changes.length };
     const created = isNew ? revision.main : known.created;
     const version = isNew ? 1 : known.version + 1;
     const kv = encodeKeyValue({ key, createRevision: created, modRevision: revision.main, version, value, lease });
     space.records.put(revision.main, revision.sub, kv);
-    const entry = known ?? new KeyIndex({ ...revision, created, version });
-    if (known === undefined) space.index.add(name, entry);
+    const leased = lease !== 0n;
+    const entry = known ?? new KeyIndex(toByteString(key), { ...revision, created, version }, leased);
+    const { name, leased: wasLeased } = entry;
+    if (known === undefined) space.index.add(key, entry);
     else {
       known.put(revision.main, revision.sub);
+      known.leased = leased;
       if (isNew) space.index.noteLife(name, 1);
     }
     space.values.set(entry, kv);
     this.#changes.push(putChange(name, revision, kv, created));
+    return { name, wasLeased };
   }
 
   /** Deletes the living keys of the range, in their order. `wantKvs`: with what they were. */
   deleteRange(key: Uint8Array, rangeEnd: Uint8Array, wantKvs = false): { readonly deleted: readonly DeletedKey[] } {
     const deleted: DeletedKey[] = [];
     if (rangeEnd.length === 0) {
-      const name = toByteString(key);
-      const entry = this.#space.index.get(name);
-      if (entry?.isAlive === true) this.#deleteAll([{ name, entry }], wantKvs, deleted);
+      const entry = this.#space.index.get(key);
+      if (entry?.isAlive === true) this.#deleteAll([entry], wantKvs, deleted);
     } else for (const _ of this.deleteSteps({ key, rangeEnd, wantKvs, keys: Number.POSITIVE_INFINITY }, deleted));
     return { deleted };
   }
@@ -91,11 +96,11 @@ export class WriteTxn {
     assert(this.#open, "a transaction that has ended deletes nothing");
     const { to, ...start } = keyRange(range.key, range.rangeEnd);
     for (let from: ByteString | undefined = start.from; from !== undefined; ) {
-      const found: { name: ByteString; entry: KeyIndex }[] = [];
+      const found: KeyIndex[] = [];
       let left = range.keys;
       let last: ByteString | undefined;
       this.#space.index.scan({ from, to }, (name, entry) => {
-        if (entry.isAlive) found.push({ name, entry });
+        if (entry.isAlive) found.push(entry);
         last = name;
         return --left > 0;
       });
@@ -105,18 +110,15 @@ export class WriteTxn {
     }
   }
 
-  #deleteAll(
-    found: readonly { readonly name: ByteString; readonly entry: KeyIndex }[],
-    wantKvs: boolean,
-    deleted: DeletedKey[],
-  ): void {
-    for (const { name, entry } of found) {
-      deleted.push({ key: name, kv: wantKvs ? readVersion(this.#space, entry, entry) : EMPTY_BYTES });
-      this.#delete(name, entry);
+  #deleteAll(found: readonly KeyIndex[], wantKvs: boolean, deleted: DeletedKey[]): void {
+    for (const entry of found) {
+      deleted.push({ key: entry.name, kv: wantKvs ? readVersion(this.#space, entry, entry) : EMPTY_BYTES });
+      this.#delete(entry);
     }
   }
 
-  #delete(name: ByteString, entry: KeyIndex): void {
+  #delete(entry: KeyIndex): void {
+    const { name } = entry;
     const revision = { main: this.revision, sub: this.#changes.length };
     const kv = encodeKeyValue({ ...KeyValue.create(), key: fromByteString(name) });
     this.#space.records.putTombstone(revision.main, revision.sub, kv);
