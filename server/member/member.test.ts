@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compare, deleteRange, put, range, shown, txn } from "../../test/support/apply-state.ts";
 import { codeOf, MemberWorld } from "../../test/support/member-world.ts";
 import { loadConsistentIndex } from "../apply/consistent-index.ts";
-import { EMPTY_BYTES, utf8Bytes } from "../base/bytes.ts";
+import { EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import {
   AlarmAction,
@@ -13,6 +13,7 @@ import {
   type InternalRequest,
   RangeRequest,
 } from "../proto/etcdserverpb.ts";
+import { Event } from "../proto/mvccpb.ts";
 import type { Member } from "./member.ts";
 
 const ALL = range("\0", "\0").value;
@@ -150,7 +151,7 @@ test("refusals of apply are those of the call", async () => {
   assert.equal(await world.refusal(Promise.resolve(member.range({ ...ALL, revision: 9 }))), "FutureRevision");
 });
 
-test("changes go to who watches, each revision once and in order", async () => {
+test("changes go to who watches, each revision once and in order, those of one turn together", async () => {
   const world = new MemberWorld();
   const member = await world.start();
   const stream = member.hub.openStream({ onWritable: () => undefined });
@@ -172,14 +173,18 @@ test("changes go to who watches, each revision once and in order", async () => {
       member.deleteRange(deleteRange("a", "c").value),
     ]),
   );
+  await world.come(member.put(put("b", "2").value));
   const revisions: number[] = [];
-  const counts: number[] = [];
+  const events: string[] = [];
   for (let next = stream.next(); next !== undefined; next = stream.next()) {
     revisions.push(next.revision);
-    counts.push(next.response.events.length);
+    for (const bytes of next.response.events) {
+      const { type, kv } = Event.decode(bytes);
+      events.push(`${type} ${utf8Text(kv?.key ?? EMPTY_BYTES)} @${kv?.modRevision}`);
+    }
   }
-  assert.deepEqual(revisions, [1, 2, 3, 4]);
-  assert.deepEqual(counts, [0, 1, 2, 2]);
+  assert.deepEqual(revisions, [1, 4, 5]);
+  assert.deepEqual(events, ["0 a @2", "0 b @3", "0 c @3", "1 a @4", "1 b @4", "0 b @5"]);
   stream.close();
 });
 

@@ -563,6 +563,8 @@ export class Member {
       const requestId = requestIdOf(entry.data);
       const proposal = this.#proposals.find(requestId);
       const request = proposal?.data === entry.data ? proposal.request : requestOf(entry);
+      // Watchers may want previous values that it takes away.
+      if (request?.kind === "compaction") this.hub.deliver();
       const steps = this.#applier.steps(request, this.#options.deleteStepKeys ?? DELETE_STEP_KEYS);
       if (steps !== undefined) return this.#applyInSteps(entry, steps, started);
       this.#finishApply({ entry, requestId, started }, this.#applier.apply(entry, request));
@@ -612,7 +614,7 @@ export class Member {
       putBytes += kv.length;
     }
     this.#ports.metrics.changed(puts, changes.length - puts, putBytes);
-    this.hub.publish(this.store.currentRevision, changes);
+    this.hub.note(this.store.currentRevision, changes);
   }
 
   #applyConfChange(entry: Entry, isNew: boolean): void {
@@ -625,6 +627,7 @@ export class Member {
   }
 
   #appliedThrough(index: number): void {
+    this.hub.deliver();
     this.#snapshots.trim(index);
     this.#commits.note();
     this.#barrier.appliedThrough(index);

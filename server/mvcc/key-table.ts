@@ -118,7 +118,7 @@ export class KeyTable {
     const depth = segment.depth + 1;
     const low = newSegment(depth, segment.hashes.length);
     const high = newSegment(depth, segment.hashes.length);
-    move(segment, (one) => ((one >>> (32 - depth)) & 1) === 0 ? low : high);
+    move(segment, (one) => (((one >>> (32 - depth)) & 1) === 0 ? low : high));
     // Where the segment stood, its two halves: the first of those references has only zeros below its own bits.
     const count = 1 << (this.#depth - segment.depth);
     const first = (hash >>> (32 - this.#depth)) & ~(count - 1);

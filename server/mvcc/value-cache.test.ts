@@ -5,7 +5,10 @@ import { KeyIndex } from "./key-index.ts";
 import { ValueCache } from "./value-cache.ts";
 
 function entries(count: number): KeyIndex[] {
-  return Array.from({ length: count }, (_, at) => new KeyIndex(`k${at}`, { main: at + 2, sub: 0, created: at + 2, version: 1 }, false));
+  return Array.from(
+    { length: count },
+    (_, at) => new KeyIndex(`k${at}`, { main: at + 2, sub: 0, created: at + 2, version: 1 }, false),
+  );
 }
 
 test("values are kept while they fit the budget, and the newest is among them", () => {

@@ -112,6 +112,12 @@ export function publish(history: HistoryDouble, hub: WatchHub, ...operations: Op
   return revision;
 }
 
+/** As `publish`, but the hub delivers later. */
+export function note(history: HistoryDouble, hub: WatchHub, ...operations: Operation[]): void {
+  const { revision, changes } = history.write(...operations);
+  hub.note(revision, changes);
+}
+
 /** Puts `count` revisions of `key`, published one by one. */
 export function publishMany(history: HistoryDouble, hub: WatchHub, key: string, count: number): void {
   for (let at = 0; at < count; at++) publish(history, hub, { put: key, value: `${at}` });

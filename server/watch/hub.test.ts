@@ -6,13 +6,14 @@ import {
   drain,
   eventText,
   HistoryDouble,
+  note,
   publish,
   publishMany,
   settle,
   texts,
   watchOf,
 } from "./history-double.test.ts";
-import { CATCH_UP_REVISIONS, CATCH_UP_WATCHERS, WatchHub } from "./hub.ts";
+import { CATCH_UP_REVISIONS, CATCH_UP_WATCHERS, GATHERED_BYTES, GATHERED_REVISIONS, WatchHub } from "./hub.ts";
 import { ANSWERS_MAX, EVENT_RESPONSES_MAX } from "./outbox.ts";
 
 function world(options: { readonly maxResponseBytes?: number; readonly history?: HistoryDouble } = {}) {
@@ -142,6 +143,62 @@ test("one response per watch and revision, its events in the order of the transa
   publish(history, hub, { put: "c", value: "1" }, { put: "a", value: "1" }, { put: "b", value: "1" });
   publish(history, hub, { put: "a", value: "2" });
   assert.deepEqual(texts(drain(stream)), ["0 r2: put c=1 @2, put a=1 @2, put b=1 @2", "0 r3: put a=2 @3"]);
+});
+
+test("revisions noted one after another go in one response, to each watch those that it asked for", () => {
+  const { history, hub, stream } = world();
+  stream.create(watchOf("a", { rangeEnd: "c" }));
+  stream.create(watchOf("a", { startRevision: 4 }));
+  stream.create(watchOf("a", { startRevision: 9 }));
+  drain(stream);
+  for (const [key, value] of [
+    ["a", "1"],
+    ["b", "2"],
+    ["a", "3"],
+    ["z", "4"],
+  ] as const)
+    note(history, hub, { put: key, value });
+  assert.deepEqual(texts(drain(stream)), []);
+  hub.deliver();
+  assert.deepEqual(texts(drain(stream)).sort(), ["0 r5: put a=1 @2, put b=2 @3, put a=3 @4", "1 r5: put a=3 @4"]);
+  hub.deliver();
+  assert.deepEqual(texts(drain(stream)), []);
+});
+
+test("a stream without room when several revisions come reads them all from history", () => {
+  const { history, hub, stream } = world();
+  stream.create(watchOf("a"));
+  drain(stream);
+  publishMany(history, hub, "a", EVENT_RESPONSES_MAX);
+  for (const value of ["x", "y"]) note(history, hub, { put: "a", value });
+  hub.deliver();
+  assert.equal(drain(stream).length, EVENT_RESPONSES_MAX);
+  assert.deepEqual(texts(settle(hub, stream)), [
+    `0 r${EVENT_RESPONSES_MAX + 3}: put a=x @${EVENT_RESPONSES_MAX + 2}, put a=y @${EVENT_RESPONSES_MAX + 3}`,
+  ]);
+});
+
+test("what is noted goes out by itself before it is too much for one message", () => {
+  const { history, hub, stream } = world();
+  stream.create(watchOf("a"));
+  drain(stream);
+  for (let at = 0; at < GATHERED_REVISIONS; at++) note(history, hub, { put: "a", value: "" });
+  assert.equal(drain(stream).length, 0);
+  note(history, hub, { put: "a", value: "" });
+  assert.deepEqual(
+    drain(stream).map(({ response }) => response.events.length),
+    [GATHERED_REVISIONS],
+  );
+  note(history, hub, { put: "a", value: "x".repeat(GATHERED_BYTES) });
+  assert.deepEqual(
+    drain(stream).map(({ response }) => response.events.length),
+    [1],
+  );
+  note(history, hub, { put: "a", value: "" });
+  assert.deepEqual(
+    drain(stream).map(({ response }) => response.events.length),
+    [1],
+  );
 });
 
 test("a thousand watchers of one key see one event each, made once", () => {

@@ -1,10 +1,11 @@
 /**
- * The one publisher of changes. Apply hands over each revision once, in order; every watcher that cares gets it, or, if
- * its stream has no room, is noted as behind and reads history later. Apply is never made to wait.
+ * The one publisher of changes. Apply hands over each revision once, in order, and says when it has finished a run of
+ * them; every watcher that cares then gets those of the run in one response, or, if its stream has no room, is noted as
+ * behind and reads history later. Apply is never made to wait.
  *
  *   create ---- start above current ------------------------------------.
  *     |                                                                 v
- *     '---- start in the past ----> behind --- catchUp(): level ---> synced ---- publish() ----> outbox
+ *     '---- start in the past ----> behind --- catchUp(): level ---> synced --- note(), deliver() ---> outbox
  *                                   ^    |                              |
  *           stream drained (next()) |    | no room     no room          |
  *                                   '--- stalled <----------------------'
@@ -20,7 +21,7 @@
 import { assert } from "../base/assert.ts";
 import type { Change } from "../mvcc/event.ts";
 import { BehindQueue } from "./behind-queue.ts";
-import { LiveQueue, type Receiver } from "./live-queue.ts";
+import { LiveQueue, listFor, type Receiver } from "./live-queue.ts";
 import type { Parcel } from "./outbox.ts";
 import { type EventList, type PreviousValues, progressParcel, SharedEvent, selectEvents } from "./shared-event.ts";
 import { type StreamHost, WatchStream } from "./stream.ts";
@@ -35,6 +36,13 @@ export const CATCH_UP_REVISIONS = 1000;
 
 /** Watchers given a change in the call that publishes it; where there are more, they have theirs in slices. */
 export const LIVE_AT_ONCE = 1024;
+
+/**
+ * What is gathered between two deliveries, unless one revision alone has more: a message stays far below the 4 MiB that
+ * many clients take, also with the previous values in it.
+ */
+export const GATHERED_REVISIONS = 256;
+export const GATHERED_BYTES = 512 * 1024;
 
 /** Watchers of a closed stream let go at once, and of a stream resumed when it has room: so many more parcels fit. */
 const DISMISSED_AT_ONCE = 1024;
@@ -92,8 +100,12 @@ export class WatchHub {
   #sentEvents = 0;
   #woken: WatchStream[] = [];
   #calling = false;
-  /** Kept between calls of `publish`: nodes that match, and their event lists by shape. */
+  /** Noted and not delivered: the nodes that match, the first of the revisions, and how much they are. */
   readonly #touched: RangeNode[] = [];
+  #notedFrom = 0;
+  #notedChanges = 0;
+  #notedBytes = 0;
+  /** Kept between calls: for nodes that match a change, and for event lists by shape. */
   readonly #matches: RangeNode[] = [];
   readonly #lists: (EventList | undefined)[] = new Array<EventList | undefined>(SHAPES).fill(undefined);
 
@@ -135,28 +147,53 @@ export class WatchHub {
     return this.#live.size > 0;
   }
 
-  /** One revision was applied: exactly one above the last. Its changes are in order, and at least one. */
+  /** `note` and `deliver`. */
   publish(revision: number, changes: readonly Change[]): void {
+    this.note(revision, changes);
+    this.deliver();
+  }
+
+  /**
+   * One revision was applied: exactly one above the last. Its changes are in order, and at least one. Watchers have it
+   * when `deliver` is called, at the latest; before anything else is asked of the hub, and before history is compacted.
+   */
+  note(revision: number, changes: readonly Change[]): void {
     assert(
       revision === this.#revision + 1,
       `publish revision ${revision} after ${this.#revision}: revisions come one by one, or restored() tells of the jump`,
     );
+    if (this.#synced.size === 0) {
+      this.#revision = revision;
+      return;
+    }
+    let bytes = 0;
+    for (const { kv } of changes) bytes += kv.length;
+    const isFull = this.#notedBytes + bytes > GATHERED_BYTES || revision - this.#notedFrom >= GATHERED_REVISIONS;
+    if (isFull) this.deliver();
     this.#revision = revision;
-    if (this.#synced.size === 0) return;
+    if (this.#touched.length === 0) this.#notedFrom = revision;
     for (const change of changes) {
       assert(change.revision.main === revision, "changes belong to the revision they are published with");
       this.#match(this.#synced, change, this.#touched);
     }
+    this.#notedChanges += changes.length;
+    this.#notedBytes += bytes;
+  }
+
+  /** Gives to the watchers what was noted: several revisions in one response. */
+  deliver(): void {
     let atOnce = this.#liveAtOnce;
     for (const node of this.#touched) {
       atOnce -= node.watchers.length;
-      if (atOnce < 0 || node.jobs > 0) this.#deliverLater(node, revision);
-      else this.#deliverLive(node, revision);
+      if (atOnce < 0 || node.jobs > 0) this.#deliverLater(node);
+      else this.#deliverLive(node);
       // With one change every range it falls into has the same list.
-      if (changes.length > 1) this.#lists.fill(undefined);
+      if (this.#notedChanges > 1) this.#lists.fill(undefined);
     }
     this.#lists.fill(undefined);
     this.#touched.length = 0;
+    this.#notedChanges = 0;
+    this.#notedBytes = 0;
     this.#callWoken();
   }
 
@@ -165,6 +202,7 @@ export class WatchHub {
    * Synced watchers read what they missed from history; none sees an old revision again.
    */
   restored(): void {
+    this.deliver();
     while (this.#live.size > 0) this.#live.serve(LIVE_AT_ONCE, this.#revision, this.#receiver);
     const before = this.#revision;
     const current = this.#history.currentRevision;
@@ -184,6 +222,7 @@ export class WatchHub {
    * `budget` revisions or watchers in all. True: there is more to do now. Called soon after `onBehind`.
    */
   catchUp(budget: number): boolean {
+    this.deliver();
     this.#behindKnown = true;
     let left = budget - this.#live.serve(budget, this.#revision, this.#receiver);
     while (left > 0 && this.#behind.size > 0) left -= this.#catchUpSlice(Math.min(left, CATCH_UP_REVISIONS));
@@ -198,6 +237,7 @@ export class WatchHub {
    * synced and has started. The caller brings the interval and its jitter.
    */
   progressTick(): void {
+    this.deliver();
     for (const watcher of this.#notified) {
       const waits = watcher.node !== undefined && watcher.node.jobs > 0; // for events that are not given yet
       if (watcher.idle && !waits && watcher.state === "synced" && watcher.startRevision <= this.#revision) {
@@ -245,40 +285,41 @@ export class WatchHub {
     matches.length = 0;
   }
 
-  #deliverLive(node: RangeNode, revision: number): void {
+  #deliverLive(node: RangeNode): void {
     const { matched, watchers } = node;
     node.matched = NO_EVENTS;
     const lists = this.#lists;
+    const from = this.#notedFrom;
+    const revision = this.#revision;
     // Backwards: a watcher that falls behind leaves, and the last one takes its slot.
     for (let at = watchers.length - 1; at >= 0; at--) {
       const watcher = watchers[at] as Watcher;
       if (revision < watcher.nextRevision) continue; // asked for a later start
-      lists[watcher.shape] ??= selectEvents(matched, watcher.shape, 0);
-      const list = lists[watcher.shape] as EventList;
-      if (list.events.length === 0) continue;
-      this.#give(watcher, list, revision);
+      const list = listFor(watcher, lists, matched, from);
+      if (list.events.length > 0) this.#give(watcher, list, Math.max(watcher.nextRevision, from), revision);
     }
   }
 
-  #deliverLater(node: RangeNode, revision: number): void {
-    this.#live.add(node, node.matched, revision);
+  #deliverLater(node: RangeNode): void {
+    this.#live.add(node, node.matched, { from: this.#notedFrom, to: this.#revision });
     node.matched = NO_EVENTS;
     this.#announceWork();
   }
 
-  #give(watcher: Watcher, list: EventList, revision: number): void {
+  /** The events from revision `from` on; the response says that it goes up to `revision`. */
+  #give(watcher: Watcher, list: EventList, from: number, revision: number): void {
     if (watcher.stream.offer(list.parcelFor(watcher, revision, this.#maxResponseBytes))) {
       watcher.idle = false;
       return;
     }
     this.#synced.remove(watcher);
-    watcher.nextRevision = revision;
+    watcher.nextRevision = from;
     watcher.stream.unsynced++;
     this.#stall(watcher);
   }
 
   readonly #receiver: Receiver = {
-    give: (watcher, list, revision) => this.#give(watcher, list, revision),
+    give: (watcher, list, from, revision) => this.#give(watcher, list, from, revision),
     fallBehind: (watcher, fromRevision) => {
       this.#synced.remove(watcher);
       watcher.nextRevision = fromRevision;
@@ -491,7 +532,7 @@ export class WatchHub {
     enroll: (watcher) => this.#enroll(watcher),
     dismiss: (watcher) => this.#dismiss(watcher),
     resume: (stream) => this.#resumeSome(stream),
-    delivering: () => this.delivering,
+    delivering: () => this.delivering || this.#touched.length > 0,
     wake: (stream) => {
       this.#woken.push(stream);
     },

@@ -20,7 +20,7 @@ export const LIVE_JOBS_MAX = 64;
 
 interface Job {
   readonly node: RangeNode;
-  readonly revision: number;
+  readonly revisions: Revisions;
   /** Undefined: whoever is met falls behind. */
   readonly matched: readonly SharedEvent[] | undefined;
   readonly lists: (EventList | undefined)[];
@@ -28,9 +28,16 @@ interface Job {
   at: number;
 }
 
+/** The first and the last. */
+export interface Revisions {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What is done to a watcher that is met. */
 export interface Receiver {
-  give(watcher: Watcher, list: EventList, revision: number): void;
+  /** The events of revisions `from` to `revision`. */
+  give(watcher: Watcher, list: EventList, from: number, revision: number): void;
   /** It is to read history from there on. */
   fallBehind(watcher: Watcher, fromRevision: number): void;
 }
@@ -43,7 +50,7 @@ export class LiveQueue {
     return this.#jobs.length - this.#first;
   }
 
-  add(node: RangeNode, matched: readonly SharedEvent[], revision: number): void {
+  add(node: RangeNode, matched: readonly SharedEvent[], revisions: Revisions): void {
     const at = node.watchers.length - 1;
     const lists = new Array<EventList | undefined>(SHAPES).fill(undefined);
     if (node.forgetful !== undefined) {
@@ -52,7 +59,7 @@ export class LiveQueue {
     }
     node.jobs++;
     const forgets = node.jobs > LIVE_JOBS_MAX;
-    const job: Job = { node, revision, matched: forgets ? undefined : matched, lists, at };
+    const job: Job = { node, revisions, matched: forgets ? undefined : matched, lists, at };
     if (forgets) node.forgetful = job;
     this.#jobs.push(job);
   }
@@ -77,20 +84,33 @@ export class LiveQueue {
 
   #serveJob(job: Job, count: number, current: number, receiver: Receiver): number {
     const { watchers } = job.node;
+    const { from, to } = job.revisions;
     let met = 0;
     for (job.at = Math.min(job.at, watchers.length - 1); job.at >= 0 && met < count; job.at--) {
       const watcher = watchers[job.at] as Watcher;
       met++;
       if (job.matched === undefined) {
-        if (watcher.nextRevision <= current) receiver.fallBehind(watcher, Math.max(watcher.nextRevision, job.revision));
+        if (watcher.nextRevision <= current) receiver.fallBehind(watcher, Math.max(watcher.nextRevision, from));
         continue;
       }
-      if (job.revision < watcher.nextRevision) continue;
-      watcher.nextRevision = job.revision + 1;
-      job.lists[watcher.shape] ??= selectEvents(job.matched, watcher.shape, 0);
-      const list = job.lists[watcher.shape] as EventList;
-      if (list.events.length > 0) receiver.give(watcher, list, job.revision);
+      if (to < watcher.nextRevision) continue;
+      const list = listFor(watcher, job.lists, job.matched, from);
+      const next = Math.max(watcher.nextRevision, from);
+      watcher.nextRevision = to + 1;
+      if (list.events.length > 0) receiver.give(watcher, list, next, to);
     }
     return Math.max(met, 1);
   }
+}
+
+/** What the watcher wants of `matched`, which begins at revision `from`: shared by `lists`, unless it starts in between. */
+export function listFor(
+  watcher: Watcher,
+  lists: (EventList | undefined)[],
+  matched: readonly SharedEvent[],
+  from: number,
+): EventList {
+  if (watcher.nextRevision > from) return selectEvents(matched, watcher.shape, watcher.nextRevision);
+  lists[watcher.shape] ??= selectEvents(matched, watcher.shape, 0);
+  return lists[watcher.shape] as EventList;
 }

@@ -319,6 +319,7 @@ class World {
     const room = this.history.currentRevision - from;
     if (room <= 0) return;
     const revision = from + this.random.below(room + 1);
+    this.hub.deliver();
     this.history.compact(revision);
     if (this.store !== undefined) this.compactions.push(this.store.scheduleCompaction(revision));
   }
@@ -366,9 +367,10 @@ class World {
   #publishAll(): void {
     for (const { revision, changes } of this.waiting) {
       this.published = revision;
-      this.hub.publish(revision, this.options.changesFor?.(changes, this.random) ?? changes);
+      this.hub.note(revision, this.options.changesFor?.(changes, this.random) ?? changes);
     }
     this.waiting = [];
+    if (this.random.chance(0.7)) this.hub.deliver();
   }
 
   #read(client: Client, limit: number): number {

@@ -4,7 +4,8 @@ import type { RawClient, RawOptions } from "./raw-client.ts";
 export interface Attack {
   readonly name: string;
   /**
-   * What must become of the attacker on our server. "gone": it is cut off, at least once. "bounded": it may stay, as
+   * What must become of the attacker on our server. "gone": it is cut off, at least once; the attack goes on until
+   * it is, for a while, since a slow machine comes late to a rate that is too high. "bounded": it may stay, as
    * what it can hold is small; memory and the other client say whether that is so.
    */
   readonly expect: "gone" | "bounded";

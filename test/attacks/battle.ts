@@ -38,6 +38,8 @@ const ATTACKER_NICENESS = 10;
 const BIG_KEYS = 400;
 const BIG_VALUE = new Uint8Array(10 * 1024).fill(98);
 const PIECES = 8;
+/** A slow machine may need so much longer to reach a rate that the attacker is cut off for. */
+const PATIENCE_SECONDS = 30;
 
 /** `etcd`: the program to attack instead of ours. */
 export async function fight(attack: Attack, seconds: number, etcd: string | undefined): Promise<Battle> {
@@ -56,7 +58,7 @@ export async function fight(attack: Attack, seconds: number, etcd: string | unde
 async function measure(attack: Attack, seconds: number, server: ServerProcess, tls: boolean): Promise<Battle> {
   const good = fork(GOOD_CLIENT, [server.url]);
   const watch = new MemoryWatch(server.pid);
-  const scene = new Field(server.clientPort, tls, seconds);
+  const scene = new Field(server.clientPort, tls, seconds, attack.expect === "gone");
   try {
     await sleep(WARM_MS);
     await phaseOf(good);
@@ -126,13 +128,16 @@ class Field implements Scene {
   readonly notes: string[] = [];
   readonly #tls: boolean;
   readonly #seconds: number;
+  /** It goes on, up to a bound, until the attacker has been cut off once. */
+  readonly #untilGone: boolean;
   readonly #clients: RawClient[] = [];
   #untilMs = 0;
 
-  constructor(port: number, tls: boolean, seconds: number) {
+  constructor(port: number, tls: boolean, seconds: number, untilGone: boolean) {
     this.port = port;
     this.#tls = tls;
     this.#seconds = seconds;
+    this.#untilGone = untilGone;
   }
 
   begin(): void {
@@ -140,7 +145,15 @@ class Field implements Scene {
   }
 
   get over(): boolean {
-    return performance.now() >= this.#untilMs;
+    return performance.now() >= this.#endMs;
+  }
+
+  get #endMs(): number {
+    return this.#untilGone && !this.#cutOff ? this.#untilMs + PATIENCE_SECONDS * 1000 : this.#untilMs;
+  }
+
+  get #cutOff(): boolean {
+    return this.#clients.some(({ ended }) => ended !== undefined);
   }
 
   async open(options = {}): Promise<RawClient> {
@@ -150,7 +163,7 @@ class Field implements Scene {
   }
 
   async pause(ms: number): Promise<void> {
-    await sleep(Math.max(0, Math.min(ms, this.#untilMs - performance.now())));
+    await sleep(Math.max(0, Math.min(ms, this.#endMs - performance.now())));
   }
 
   note(text: string): void {
@@ -165,7 +178,7 @@ class Field implements Scene {
       for (const [code, times] of client.resets) count(code, times);
     }
     const fate = [...counts].sort(([, left], [, right]) => right - left).map(([what, times]) => `${times}x ${what}`);
-    return { fate, cutOff: this.#clients.some(({ ended }) => ended !== undefined) };
+    return { fate, cutOff: this.#cutOff };
   }
 
   leave(): void {

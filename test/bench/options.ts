@@ -32,7 +32,8 @@ export function readOptions(argv: readonly string[], env: Readonly<Record<string
     else if (word === "--keys") variant = wordAfter(word, rest.shift());
     else if (word === "--json") jsonFile = fileAfter(word, rest.shift());
     else if (word.startsWith("--json=")) jsonFile = fileAfter("--json", word.slice("--json=".length));
-    else if (word.startsWith("-")) throw new UsageError(`there is no option "${word}": --list, --profile, --keys TEXT, --json FILE`);
+    else if (word.startsWith("-"))
+      throw new UsageError(`there is no option "${word}": --list, --profile, --keys TEXT, --json FILE`);
     else parts.push(word);
   }
   const whole = (name: string, otherwise: number) => wholeNumber(name, env[name], otherwise);
