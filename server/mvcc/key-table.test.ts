@@ -4,9 +4,12 @@ import { fromByteString, toByteString } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import { KeyIndex } from "./key-index.ts";
 import { KeyTable } from "./key-table.ts";
+import { VersionLog } from "./version-log.ts";
+
+const log = new VersionLog();
 
 function entry(name: string, main: number): KeyIndex {
-  return new KeyIndex(name, { main, sub: 0, created: main, version: 1 }, false);
+  return new KeyIndex(log, name, { main, sub: 0, created: main, version: 1 }, false);
 }
 
 /** Adds, removes and looks for random keys, beside a Map that must agree. */

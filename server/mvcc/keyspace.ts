@@ -7,11 +7,14 @@ import { PageCounts } from "./page-counts.ts";
 import { Records } from "./records.ts";
 import { TreeIndex } from "./tree-index.ts";
 import { ValueCache } from "./value-cache.ts";
+import { VersionLog } from "./version-log.ts";
 
 export class Keyspace {
   readonly backend: Backend;
   readonly records: Records;
   readonly index = new TreeIndex();
+  /** Of all entries of the index. */
+  versions = new VersionLog();
   readonly values: ValueCache;
   readonly pageCounts = new PageCounts();
   readonly compactionHashes = new CompactionHashes();
@@ -35,6 +38,7 @@ export class Keyspace {
   /** As a new store. */
   reset(): void {
     this.index.clear();
+    this.versions = new VersionLog();
     this.values.clear();
     this.pageCounts.clear();
     this.compactionHashes.clear();

@@ -83,12 +83,12 @@ function addRecord(
   const leased = lease !== 0n;
   const known = index.get(key);
   if (known === undefined) {
-    const entry = new KeyIndex(toByteString(key), next, leased);
+    const entry = new KeyIndex(space.versions, toByteString(key), next, leased);
     index.add(key, entry);
     found.names.push(entry.name);
     found.entries.push(entry);
   } else {
-    known.append(next);
+    known.append(main, sub, next.created, next.version);
     known.leased = leased;
   }
   if (!deletes && leased) space.leases.set(toByteString(key), lease);

@@ -20,6 +20,7 @@ export class ValueCache {
   readonly #slots: KeyIndex[] = [];
   #hand = 0;
   #bytes = 0;
+  #vacancies = 0;
 
   constructor(budgetBytes: number) {
     this.#budgetBytes = budgetBytes;
@@ -49,16 +50,18 @@ export class ValueCache {
     }
     this.#bytes += costOf(kv) - costOf(entry.cached);
     if (entry.cached === undefined) this.#slots.push(entry);
+    else if (entry.cached === VACANT) this.#vacancies--;
     entry.cached = kv;
-    this.#sweep();
+    if (this.#vacancies * 2 > this.#slots.length) this.#sweep();
     while (this.#bytes > this.#budgetBytes) this.#evict();
   }
 
   /** The entry has no living newest version any more. */
   drop(entry: KeyIndex): void {
-    if (entry.cached === undefined) return;
+    if (entry.cached === undefined || entry.cached === VACANT) return;
     this.#bytes -= costOf(entry.cached);
     entry.cached = VACANT;
+    this.#vacancies++;
   }
 
   /** Forgets all. The entries are thrown away, too. */
@@ -66,11 +69,12 @@ export class ValueCache {
     this.#slots.length = 0;
     this.#hand = 0;
     this.#bytes = 0;
+    this.#vacancies = 0;
   }
 
-  /** Two slots looked at for each value kept: vacancies never outnumber values for long. */
+  /** Four slots looked at for each value kept while vacancies outnumber values: two of them are vacant, so they get fewer. */
   #sweep(): void {
-    for (let looks = 0; looks < 2; looks++) if (this.#slots[this.#advance()]?.cached === VACANT) this.#free(this.#hand);
+    for (let looks = 0; looks < 4; looks++) if (this.#slots[this.#advance()]?.cached === VACANT) this.#free(this.#hand);
   }
 
   #evict(): void {
@@ -85,6 +89,7 @@ export class ValueCache {
   #free(at: number): void {
     const entry = this.#slots[at] as KeyIndex;
     this.#bytes -= costOf(entry.cached);
+    if (entry.cached === VACANT) this.#vacancies--;
     entry.cached = undefined;
     const last = this.#slots.pop() as KeyIndex;
     if (last !== entry) this.#slots[at] = last;

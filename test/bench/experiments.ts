@@ -119,7 +119,7 @@ function unary(id: RowId, shape: ShapeName, connections: number, inFlight: numbe
       rows: [id],
       variant: MANY_KEYS,
       tls,
-      prepare: (subject) => (isRead ? fill(subject, PREFIX, KEYS, VALUE_BYTES) : Promise.resolve()),
+      prepare: (subject) => fill(subject, PREFIX, KEYS, VALUE_BYTES),
       measure: async ({ target }, { options: { seconds } }) => {
         const load = { connections, inFlight, keys: KEYS, seconds, seed: 1 };
         const result = await runRaw<LoadResult>({ kind: "unary", target, shape, ...load });
