@@ -11,7 +11,7 @@ import { checkInitialCluster } from "../config/validate.ts";
 import { CLUSTER_VERSION, ETCD_VERSION, KVORUM_VERSION } from "../config/version.ts";
 import { makeDurableFolder } from "../member/durable-folder.ts";
 import { Member } from "../member/member.ts";
-import type { MemberOptions } from "../member/options.ts";
+import type { JoinedCluster, MemberOptions } from "../member/options.ts";
 import { memberFeed } from "../metrics/member-feed.ts";
 import { createProcessSeries } from "../metrics/process-series.ts";
 import { Registry } from "../metrics/registry.ts";
@@ -30,6 +30,7 @@ import { Wal } from "../wal/wal.ts";
 import { ClientSide } from "./client-side.ts";
 import { dropOriginal, isForeign, takeOver } from "./data/import.ts";
 import { scrapeMember } from "./member-series.ts";
+import { PeerSide } from "./peer-side.ts";
 
 /** The store may outgrow its quota by what one batch and fragments add; a file without a quota ends here. */
 const STORE_MARGIN = 1.5;
@@ -68,10 +69,15 @@ export async function startServer(
     const registry = new Registry();
     const series = createSeries(registry);
     const heap = observeProcess(registry, series, undo);
+    const peers = await PeerSide.bind({ config, logger, series, clock });
+    undo.push(() => peers.close());
     const clients = await ClientSide.bind({ config, logger, registry, series, clock, broken: fatal });
     undo.push(() => clients.close());
 
-    const member = openMember(config, { disk, clock, walFolder, logger, series, heap, fatal });
+    const joined = !known && config.initialClusterState === "existing" ? await peers.findCluster() : undefined;
+    const removed = () => fatal(new Error("this member was removed from the cluster"));
+    const world = { disk, clock, walFolder, logger, series, heap, fatal, peers, joined, removed };
+    const member = openMember(config, world);
     undo.splice(-1, 0, () => member.stop()); // after the clients have gone
     scrapeMember(registry, series, member, config.quotaBytes);
     describeProcess(series, config);
@@ -133,6 +139,9 @@ function openMember(
     series: Series;
     heap: HeapGuard;
     fatal: (error: unknown) => void;
+    peers: PeerSide;
+    joined: JoinedCluster | undefined;
+    removed: () => void;
   },
 ): Member {
   const maxSizeBytes =
@@ -146,7 +155,7 @@ function openMember(
   const restored = (records: number) =>
     logger.info("restoring the index from the store", { records, ...shareOf(records, total) });
   return new Member(
-    memberOptions(config, world.walFolder),
+    { ...memberOptions(config, world.walFolder), joined: world.joined },
     {
       clock: world.clock,
       disk: world.disk,
@@ -154,6 +163,8 @@ function openMember(
       backend,
       logger,
       metrics: memberFeed(world.series),
+      openNetwork: (ids) => world.peers.openNetwork(ids),
+      removed: world.removed,
       heapShare: () => world.heap.share(),
       fatal: world.fatal,
     },
@@ -168,6 +179,8 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     walFolder,
     initialCluster: config.initialCluster,
     clusterToken: config.initialClusterToken,
+    strictReconfigCheck: config.strictReconfigCheck,
+    maxLearners: config.maxLearners,
     clientUrls: config.clientUrls.advertise,
     heartbeatMs: config.heartbeatMs,
     electionMs: config.electionMs,

@@ -113,14 +113,15 @@ export class Membership {
   }
 }
 
-/** A member as etcd's JSON has it: in the bucket, at `/members`, and as the context of a configuration change. */
-export function encodeMember(member: MemberRecord): string {
+/** A member as etcd's JSON has it: in the bucket, at `/members`, and as the context of a change (of a promotion too). */
+export function encodeMember(member: MemberRecord, isPromote = false): string {
   return writeJsonWithIds({
     id: member.id,
     peerURLs: member.peerUrls,
     isLearner: member.isLearner || undefined,
     name: member.name || undefined,
     clientURLs: member.clientUrls.length === 0 ? undefined : member.clientUrls,
+    isPromote: isPromote || undefined,
   });
 }
 

@@ -250,6 +250,8 @@ test("a flag whose work is to come is refused where ignoring it could do harm, a
     "--discovery-token=x",
     "--discovery-srv=example.com",
     "--enable-log-rotation",
+    "--peer-auto-tls",
+    "--peer-crl-file=p",
     "--force-new-cluster",
     "--socket-reuse-port",
   ];
@@ -267,7 +269,7 @@ test("a flag whose work is to come is refused where ignoring it could do harm, a
     notices.map(({ level, message, fields }) => [level, message, (fields?.["flags"] as string[] | undefined)?.length]),
     [
       ["info", "flags without effect here", 2],
-      ["warn", "flags without effect yet", 3],
+      ["warn", "flags without effect yet", 1],
       ["warn", "'data-dir' was empty; using default", undefined],
     ],
   );
@@ -336,8 +338,19 @@ test("the flags that kubeadm gives a member are taken", () => {
   assert.equal(config.clientUrls.listen.length, 2);
   assert.deepEqual(
     notices.map(({ message }) => message),
-    ["flags without effect yet"],
+    [],
   );
+  assert.deepEqual(config.peerTls, {
+    certFile: "/etc/kubernetes/pki/etcd/peer.crt",
+    keyFile: "/etc/kubernetes/pki/etcd/peer.key",
+    trustedCaFile: "/etc/kubernetes/pki/etcd/ca.crt",
+    clientCertAuth: true,
+    clientCertFile: "",
+    clientKeyFile: "",
+    allowedCommonNames: [],
+    allowedHostnames: [],
+    skipsAddressCheck: false,
+  });
 });
 
 test("--help and --version come before all that could be wrong with the rest", () => {

@@ -36,6 +36,9 @@ export interface Config {
   readonly listenClientHttpUrls: readonly Address[];
   readonly listenMetricsUrls: readonly Address[];
   readonly tls: ClientTls;
+  readonly peerTls: PeerTls;
+  readonly raftReadTimeoutMs: number;
+  readonly raftWriteTimeoutMs: number;
 
   /** Undefined: no quota. */
   readonly quotaBytes: number | undefined;
@@ -68,6 +71,7 @@ export interface Config {
   readonly initialClusterToken: string;
   readonly initialClusterState: "new" | "existing";
   readonly strictReconfigCheck: boolean;
+  readonly maxLearners: number;
 
   readonly metrics: "basic" | "extensive";
   readonly logLevel: LogLevel;
@@ -100,6 +104,20 @@ export interface ClientTls {
   readonly maxVersion: "TLSv1.2" | "TLSv1.3";
   /** OpenSSL's list for TLS 1.2; undefined: the runtime's choice. */
   readonly ciphers: string | undefined;
+}
+
+/** What other members are shown and asked for on https addresses. "" and empty lists: none. */
+export interface PeerTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly trustedCaFile: string;
+  readonly clientCertAuth: boolean;
+  /** Shown to those we dial; "": the one above. */
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  readonly allowedCommonNames: readonly string[];
+  readonly allowedHostnames: readonly string[];
+  readonly skipsAddressCheck: boolean;
 }
 
 /** As ports/logger.ts has them; this room knows no port. */

@@ -80,7 +80,6 @@ function accepted(why: string): { readonly state: FlagState } {
   return { state: { kind: "later", set: "accepted", why } };
 }
 
-const NO_PEERS = accepted("one member has no peers; comes with clusters");
 const NO_AUTH = accepted("authentication comes later; it cannot be enabled yet");
 const NO_TRACING = accepted("distributed tracing comes later");
 const NO_DISCOVERY = refused("discovery comes with clusters; give --initial-cluster instead");
@@ -148,8 +147,8 @@ const MEMBER = [
   flag("enable-grpc-gateway", "bool", "true", "Answer the JSON API under /v3/.", {
     ...accepted("the JSON gateway comes later"),
   }),
-  flag("raft-read-timeout", "duration", "5s", "Longest silence on a connection from a peer.", NO_PEERS),
-  flag("raft-write-timeout", "duration", "5s", "Longest wait for a peer to take a message.", NO_PEERS),
+  flag("raft-read-timeout", "duration", "5s", "Longest silence on a connection from a peer."),
+  flag("raft-write-timeout", "duration", "5s", "Longest wait for a peer to take a message."),
   flag("feature-gates", "gates", "", "Features to switch on or off: Name=true,Other=false."),
   flag("grpc-engine", "string", "own", "What serves gRPC. Kvorum's own flag.", {
     choices: ["own", "grpc-js"],
@@ -231,17 +230,19 @@ const SECURITY = [
   flag("auto-tls", "bool", "false", "Serve clients with a certificate made here.", {
     ...refused("give --cert-file and --key-file instead"),
   }),
-  flag("peer-cert-file", "string", "", "Certificate shown to peers.", NO_PEERS),
-  flag("peer-key-file", "string", "", "Key of that certificate.", NO_PEERS),
-  flag("peer-trusted-ca-file", "string", "", "Authorities that may have signed peers' certificates.", NO_PEERS),
-  flag("peer-client-cert-auth", "bool", "false", "Talk only to peers that show a certificate.", NO_PEERS),
-  flag("peer-client-cert-file", "string", "", "Certificate to connect to peers with.", NO_PEERS),
-  flag("peer-client-key-file", "string", "", "Key of that certificate.", NO_PEERS),
-  flag("peer-crl-file", "string", "", "Revoked peer certificates.", NO_PEERS),
-  flag("peer-cert-allowed-cn", "strings", "", "Common names that a peer's certificate may carry.", NO_PEERS),
-  flag("peer-cert-allowed-hostname", "strings", "", "Names that a peer's certificate may carry.", NO_PEERS),
-  flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here.", NO_PEERS),
-  flag("peer-skip-client-san-verification", "bool", "false", "Do not check where a peer calls from.", NO_PEERS),
+  flag("peer-cert-file", "string", "", "Certificate shown to peers."),
+  flag("peer-key-file", "string", "", "Key of that certificate."),
+  flag("peer-trusted-ca-file", "string", "", "Authorities that may have signed peers' certificates."),
+  flag("peer-client-cert-auth", "bool", "false", "Talk only to peers that show a certificate."),
+  flag("peer-client-cert-file", "string", "", "Certificate to connect to peers with."),
+  flag("peer-client-key-file", "string", "", "Key of that certificate."),
+  flag("peer-crl-file", "string", "", "Revoked peer certificates.", refused("comes with the rest of TLS")),
+  flag("peer-cert-allowed-cn", "strings", "", "Common names that a peer's certificate may carry."),
+  flag("peer-cert-allowed-hostname", "strings", "", "Names that a peer's certificate may carry."),
+  flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here.", {
+    ...refused("give --peer-cert-file and --peer-key-file instead"),
+  }),
+  flag("peer-skip-client-san-verification", "bool", "false", "Do not check where a peer calls from."),
   flag("self-signed-cert-validity", "uint", "1", "Years for which certificates made here are good.", {
     ...accepted("no certificates are made here yet"),
   }),
@@ -301,13 +302,19 @@ const FEATURES = [
   ),
   flag("compaction-batch-limit", "int", "1000", "Most revisions removed in one step of a compaction; 0: 1000."),
   flag("compaction-sleep-interval", "duration", "10ms", "Rest between two steps of a compaction."),
-  flag("corrupt-check-time", "duration", "0s", "How often members compare their data; 0: never.", NO_PEERS),
-  flag("compact-hash-check-time", "duration", "1m", "How often the leader compares hashes of compactions.", NO_PEERS),
+  flag("corrupt-check-time", "duration", "0s", "How often members compare their data; 0: never.", {
+    ...accepted("members do not compare their data yet; etcdctl endpoint hashkv does"),
+  }),
+  flag("compact-hash-check-time", "duration", "1m", "How often the leader compares hashes of compactions.", {
+    ...accepted("members do not compare their data yet; etcdctl endpoint hashkv does"),
+  }),
   flag("bootstrap-defrag-threshold-megabytes", "uint", "0", "Give space back at start when this much is free.", {
     ...accepted("defragment by request; giving space back at start comes later"),
   }),
-  flag("max-learners", "int", "1", "Most members that may be learning.", NO_PEERS),
-  flag("downgrade-check-time", "duration", "5s", "How often a running downgrade is looked at.", NO_PEERS),
+  flag("max-learners", "int", "1", "Most members that may be learning."),
+  flag("downgrade-check-time", "duration", "5s", "How often a running downgrade is looked at.", {
+    ...accepted("downgrades come later"),
+  }),
 ] as const;
 
 const UNSAFE = [

@@ -1,7 +1,7 @@
 /** Settings, flag by flag, become the configuration that the rest of the house sees. */
 import { parseDuration } from "../base/duration.ts";
 import { opensslCiphers } from "./cipher-suites.ts";
-import type { AutoCompaction, ClientTls, Config, LogLevel } from "./config.ts";
+import type { AutoCompaction, ClientTls, Config, LogLevel, PeerTls } from "./config.ts";
 import { type FeatureGate, resolveGates } from "./feature-gates.ts";
 import { ConfigError, type Settings } from "./settings.ts";
 import { parseInitialCluster, urlTexts } from "./urls.ts";
@@ -43,6 +43,9 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     listenClientHttpUrls: settings.get("listen-client-http-urls"),
     listenMetricsUrls: settings.get("listen-metrics-urls"),
     tls: clientTls(settings),
+    peerTls: peerTls(settings),
+    raftReadTimeoutMs: settings.get("raft-read-timeout"),
+    raftWriteTimeoutMs: settings.get("raft-write-timeout"),
     quotaBytes: quotaBytes(settings.get("quota-backend-bytes")),
     maxRequestBytes: settings.get("max-request-bytes"),
     maxTxnOps: settings.get("max-txn-ops"),
@@ -67,6 +70,7 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     initialClusterToken: settings.get("initial-cluster-token"),
     initialClusterState: settings.get("initial-cluster-state") as "new" | "existing",
     strictReconfigCheck: settings.get("strict-reconfig-check"),
+    maxLearners: settings.get("max-learners"),
     metrics: oneOf("metrics", settings.get("metrics"), ["basic", "extensive"]),
     logLevel: logLevel(settings.get("log-level")),
     logFormat: logFormat(settings.get("log-format")),
@@ -140,6 +144,20 @@ function clientTls(settings: Settings): ClientTls {
     minVersion,
     maxVersion,
     ciphers: ciphers(suites),
+  };
+}
+
+function peerTls(settings: Settings): PeerTls {
+  return {
+    certFile: settings.get("peer-cert-file"),
+    keyFile: settings.get("peer-key-file"),
+    trustedCaFile: settings.get("peer-trusted-ca-file"),
+    clientCertAuth: settings.get("peer-client-cert-auth"),
+    clientCertFile: settings.get("peer-client-cert-file"),
+    clientKeyFile: settings.get("peer-client-key-file"),
+    allowedCommonNames: settings.get("peer-cert-allowed-cn").filter((name) => name !== ""),
+    allowedHostnames: settings.get("peer-cert-allowed-hostname").filter((name) => name !== ""),
+    skipsAddressCheck: settings.get("peer-skip-client-san-verification"),
   };
 }
 

@@ -109,17 +109,43 @@ test("a member that --initial-cluster does not name is told who is named", () =>
   assert.ok(!Wal.exists(disk, FOLDER), "nothing was begun");
 });
 
-test("a cluster of several members is refused", () => {
-  const { disk, start } = opened();
+test("several first members come to the same cluster, each under its own id", () => {
   const initialCluster = new Map([
     ["one", ["http://1"]],
     ["two", ["http://2"]],
+    ["three", ["http://3"]],
   ]);
-  assert.equal(
-    refusal(() => start(0, { initialCluster })),
-    '--initial-cluster names 2 members; this version runs clusters of one member: name only "one"',
+  const started = [...initialCluster.keys()].map((name) => opened().start(0, { name, initialCluster }));
+  assert.equal(new Set(started.map(({ clusterId }) => clusterId)).size, 1);
+  assert.equal(new Set(started.map(({ memberId }) => memberId)).size, 3);
+  const logs = started.map(({ log }) => log.entries(1, 4, 1e6).map(({ data }) => utf8Text(data)));
+  assert.deepEqual(logs[0], logs[1]);
+  assert.deepEqual(started[0]?.log.hardState, { term: 1, vote: 0n, commit: 3 });
+});
+
+test("whoever joins a running cluster takes the id that it has there, and an empty log", () => {
+  const { disk, start } = opened();
+  const member = (id: bigint, url: string) => ({ id, name: "", peerUrls: [url], clientUrls: [], isLearner: false });
+  const joined = { clusterId: 77n, members: [member(5n, "http://1"), member(6n, "http://2")] };
+  const initialCluster = new Map([
+    ["one", ["http://2"]],
+    ["other", ["http://1"]],
+  ]);
+  const wrong = new Map([...initialCluster, ["other", ["http://9"]]] as [string, string[]][]);
+  const few = new Map([["one", ["http://2"]]]);
+  assert.match(
+    refusal(() => start(0, { joined, initialCluster: few })),
+    /names 1 members, and the running cluster has 2: http:\/\/1; http:\/\/2\. .*etcdctl member add/,
   );
-  assert.ok(!Wal.exists(disk, FOLDER));
+  assert.match(
+    refusal(() => start(0, { joined, initialCluster: wrong })),
+    /"other" has the peer URLs http:\/\/9, but no member of the running cluster has/,
+  );
+  assert.ok(!Wal.exists(disk, FOLDER), "nothing was begun");
+  const { memberId, clusterId, log } = start(0, { joined, initialCluster });
+  assert.deepEqual([memberId, clusterId, log.lastIndex()], [6n, 77n, 0]);
+  const again = start(0, { joined: undefined, initialCluster });
+  assert.deepEqual([again.memberId, again.clusterId, again.log.lastIndex()], [6n, 77n, 0]);
 });
 
 // ---- a log that is there ---------------------------------------------------------------------------------------------------

@@ -1,15 +1,15 @@
-/** How a member comes to its log: it starts a new cluster, or goes on with the log it finds. */
+/** How a member comes to its log: it starts a new cluster, joins one that runs, or goes on with the log it finds. */
 import { utf8Bytes } from "../base/bytes.ts";
 import { memberIdText } from "../base/int64.ts";
 import { clusterIdOf, memberIdOf } from "../cluster/ids.ts";
-import { encodeMember } from "../cluster/membership.ts";
+import { encodeMember, type MemberRecord } from "../cluster/membership.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import { ConfChange, ConfChangeType, ConfState, type Entry, EntryType } from "../proto/raftpb.ts";
 import { Metadata } from "../proto/walpb.ts";
 import { LogStorage } from "../raft/log-storage.ts";
 import { Wal } from "../wal/wal.ts";
-import type { MemberOptions } from "./options.ts";
+import type { JoinedCluster, MemberOptions } from "./options.ts";
 
 export interface Bootstrapped {
   readonly memberId: bigint;
@@ -34,7 +34,52 @@ export function bootstrap(options: MemberOptions, disk: Disk, storeIndex: number
         "give --wal-dir the folder that was used before, or restore the data directory from a copy",
     );
   }
-  return beginCluster(options, disk, logger);
+  return options.joined === undefined
+    ? beginCluster(options, disk, logger)
+    : joinCluster(options, options.joined, disk, logger);
+}
+
+/** The log is empty: all of it comes from the leader. Who we are stands in the running cluster, under our peer URLs. */
+function joinCluster(options: MemberOptions, joined: JoinedCluster, disk: Disk, logger: Logger): Bootstrapped {
+  const self = matchMembers(options, joined).get(options.name);
+  if (self === undefined) {
+    throw new BootstrapError(`--initial-cluster does not name this member: add "${options.name}=PEER-URL" to it`);
+  }
+  const { clusterId } = joined;
+  const wal = Wal.create(disk, options.walFolder, Metadata.encode(Metadata.create({ nodeId: self.id, clusterId })));
+  logger.info("joining a running cluster", {
+    "local-member-id": memberIdText(self.id),
+    "cluster-id": memberIdText(clusterId),
+    members: joined.members.length,
+  });
+  return { memberId: self.id, clusterId, wal, log: new LogStorage(), snapshotIndex: 0 };
+}
+
+/**
+ * The running cluster's members by the names in --initial-cluster: they must be as many, with the same peer URLs. Throws
+ * `BootstrapError`.
+ */
+function matchMembers({ initialCluster }: MemberOptions, { members }: JoinedCluster): Map<string, MemberRecord> {
+  const names = (urls: readonly string[]) => [...urls].sort().join(",");
+  if (initialCluster.size !== members.length) {
+    throw new BootstrapError(
+      `--initial-cluster names ${initialCluster.size} members, and the running cluster has ${members.length}: ` +
+        `${members.map(({ peerUrls }) => names(peerUrls)).join("; ")}. Name all of them, this one too; ` +
+        "it must have been added before (etcdctl member add)",
+    );
+  }
+  const matched = new Map<string, MemberRecord>();
+  for (const [name, urls] of initialCluster) {
+    const member = members.find(({ peerUrls }) => names(peerUrls) === names(urls));
+    if (member === undefined) {
+      throw new BootstrapError(
+        `--initial-cluster says that "${name}" has the peer URLs ${names(urls)}, but no member of the running cluster has: ` +
+          `${members.map(({ peerUrls }) => names(peerUrls)).join("; ")}`,
+      );
+    }
+    matched.set(name, member);
+  }
+  return matched;
 }
 
 function beginCluster(options: MemberOptions, disk: Disk, logger: Logger): Bootstrapped {
@@ -47,11 +92,6 @@ function beginCluster(options: MemberOptions, disk: Disk, logger: Logger): Boots
   if (self === undefined) {
     const names = peers.map(({ name }) => `"${name}"`).join(", ");
     throw new BootstrapError(`--initial-cluster names ${names}, not this member: add "${options.name}=PEER-URL" to it`);
-  }
-  if (peers.length > 1) {
-    throw new BootstrapError(
-      `--initial-cluster names ${peers.length} members; this version runs clusters of one member: name only "${options.name}"`,
-    );
   }
   const clusterId = clusterIdOf(peers.map(({ id }) => id));
   const metadata = Metadata.encode(Metadata.create({ nodeId: self.id, clusterId }));

@@ -48,6 +48,7 @@ class World {
     {};
   mayBlock = true;
   mayApply = true;
+  isAlone = true;
   /** How far the loop's clock runs ahead of the world's. */
   spentMs = 0;
   readonly #syncEndsEarly: boolean;
@@ -119,6 +120,7 @@ class World {
         this.#note(`apply ${index}`);
       },
       mayApply: () => this.mayApply,
+      isAlone: () => this.isAlone,
       appliedThrough: (index) => this.#note(`applied through ${index}`),
       readStates: (states) => this.#note(`reads at ${states.map(({ index }) => index).join(" ")}`),
       softState: ({ role }) => this.#note(`role ${role}`),
@@ -147,7 +149,7 @@ const message = (index: number) => Message.create({ index });
 
 // ---- the order ---------------------------------------------------------------------------------------------------------
 
-test("what is written is synced, then counts for raft, and only then leaves and is applied", async () => {
+test("what is written is synced, then counts for raft, and only then leaves; what was on disk before is applied", async () => {
   const world = new World();
   const journal = await world.give({
     softState: { leaderId: 1n, role: "leader" },
@@ -161,11 +163,11 @@ test("what is written is synced, then counts for raft, and only then leaves and 
   assert.deepEqual(journal, [
     "role leader",
     "send 10",
+    "reads at 1",
     "save 2 3 commit 1",
     "synced",
     "persisted 2 3",
     "send 20",
-    "reads at 1",
     "apply 1",
     "raft: applied to 1",
     "applied through 1",

@@ -1,8 +1,10 @@
 /**
  * The only place where input and output are ordered: what raft has ready goes to the log, is synced, and only then
  * counts, is answered and applied. One round a turn of the event loop: everything proposed in a turn shares one write
- * and one sync. While the disk is quick the sync runs on the loop; when it has been slow it runs beside it, and the
- * next round waits for it. A failed write or sync is fatal.
+ * and one sync. A member alone syncs on the loop while the disk is quick; when it has been slow the sync runs beside it,
+ * and the next round waits for it. A member with others always syncs beside the loop, and rounds go on meanwhile: its
+ * heartbeats and appends leave however slow its disk is, and what they rest on counts in order. A failed write or sync
+ * is fatal.
  */
 import type { Clock } from "../ports/clock.ts";
 import type { Entry, Message } from "../proto/raftpb.ts";
@@ -25,6 +27,8 @@ export interface LoopDuties {
   applyEntry(entry: Entry): Iterator<void, void> | undefined;
   /** False while applying must wait: the backend is too far behind. */
   mayApply(): boolean;
+  /** Nobody else waits for our messages. */
+  isAlone(): boolean;
   /** After a slice: everything up to `index` is applied. */
   appliedThrough(index: number): void;
   readStates(states: readonly ReadState[]): void;
@@ -43,6 +47,8 @@ export class Loop {
   readonly #unsafeNoFsync: boolean;
   #scheduled = false;
   #syncing = false;
+  /** Written and not yet synced, in order; none of a member alone. Raft bounds them (`READYS_OUT_MAX`). */
+  #unsynced: Ready[] = [];
   #stopped = false;
   /** Committed and not yet applied, from `#next` on. Bounded by the backlog that proposals are refused at. */
   #committed: Entry[] = [];
@@ -86,7 +92,7 @@ export class Loop {
     if (this.#stopped) return;
     try {
       this.#duties.beforeRound();
-      while (!this.#syncing && this.#raft.hasReady()) this.#round(this.#raft.ready());
+      while (this.#mayRound() && this.#raft.hasReady()) this.#round(this.#raft.ready());
       this.#applySlice();
     } catch (error) {
       this.#stopped = true;
@@ -94,15 +100,25 @@ export class Loop {
     }
   }
 
+  #mayRound(): boolean {
+    return !this.#syncing || !this.#duties.isAlone();
+  }
+
   #round(ready: Ready): void {
     if (ready.softState !== undefined) this.#duties.softState(ready.softState);
     this.#duties.send(ready.messages);
+    // These are on disk already: they wait for no sync.
+    for (const entry of ready.committedEntries) this.#committed.push(entry);
+    if (ready.readStates.length > 0) this.#duties.readStates(ready.readStates);
     if (ready.entries.length > 0 || ready.hardState !== undefined) {
       const started = this.#clock.monotonicMs();
       const bytes = this.#wal.save(ready.hardState, ready.entries);
       this.#metrics.walWritten(bytes, this.#clock.monotonicMs() - started);
     }
-    if (!ready.mustSync || this.#unsafeNoFsync) {
+    if (!this.#duties.isAlone() || this.#unsynced.length > 0) {
+      this.#unsynced.push(ready);
+      this.#syncBeside();
+    } else if (!ready.mustSync || this.#unsafeNoFsync) {
       this.#finish(ready);
     } else if (this.#guard.mayBlock(this.#clock.monotonicMs())) {
       const started = this.#clock.monotonicMs();
@@ -110,18 +126,28 @@ export class Loop {
       this.#synced(started);
       this.#finish(ready);
     } else {
-      this.#finishLater(ready);
+      this.#unsynced.push(ready);
+      this.#syncBeside();
     }
   }
 
-  #finishLater(ready: Ready): void {
+  /** One sync for all that has been written until now; what comes meanwhile has the next. */
+  #syncBeside(): void {
+    if (this.#syncing) return;
+    // Before the first that needs it nothing has to wait, and order is kept.
+    while (this.#unsynced.length > 0 && (!this.#unsynced[0]?.mustSync || this.#unsafeNoFsync)) {
+      this.#finish(this.#unsynced.shift() as Ready);
+    }
+    if (this.#unsynced.length === 0) return;
     const started = this.#clock.monotonicMs();
+    const covered = this.#unsynced.length;
     this.#syncing = true;
     const finish = () => {
       this.#syncing = false;
       if (this.#stopped) return;
       this.#synced(started);
-      this.#finish(ready);
+      for (const ready of this.#unsynced.splice(0, covered)) this.#finish(ready);
+      this.#syncBeside();
       this.#run();
     };
     this.#wal
@@ -143,8 +169,6 @@ export class Loop {
   #finish(ready: Ready): void {
     this.#raft.persisted(ready);
     this.#duties.send(ready.messagesAfterSync);
-    for (const entry of ready.committedEntries) this.#committed.push(entry);
-    if (ready.readStates.length > 0) this.#duties.readStates(ready.readStates);
   }
 
   #applySlice(): void {

@@ -3,7 +3,7 @@
  * It decides nothing that a room below can decide; the order of input and output is the loop's.
  */
 import { Applier, requestOf } from "../apply/applier.ts";
-import { executeConfChange, storeConfState } from "../apply/cluster-requests.ts";
+import { checkConfChange, executeConfChange, loadConfState, storeConfState } from "../apply/cluster-requests.ts";
 import { loadConsistentIndex } from "../apply/consistent-index.ts";
 import { costBytes } from "../apply/costs.ts";
 import { withinQuota } from "../apply/gates.ts";
@@ -23,6 +23,7 @@ import type { Change } from "../mvcc/event.ts";
 import { Store } from "../mvcc/store.ts";
 import { BackendFull } from "../ports/backend.ts";
 import type { Timer } from "../ports/clock.ts";
+import type { Answers, QuestionKind, Questions } from "../ports/network.ts";
 import {
   AlarmAction,
   type AlarmMember,
@@ -49,23 +50,27 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../proto/etcdserverpb.ts";
-import { ConfChange, type Entry, EntryType } from "../proto/raftpb.ts";
+import { ConfChange, type ConfState, type Entry, EntryType } from "../proto/raftpb.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import { SyncGuard } from "../wal/sync-guard.ts";
 import type { Wal } from "../wal/wal.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { AutoCompactor } from "./auto-compaction.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { ClusterVersion } from "./cluster-version.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { Loop } from "./loop.ts";
+import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
+import { peerAnswers } from "./peer-answers.ts";
+import { NO_NETWORK, Peers } from "./peers.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
-import { LogSnapshots } from "./snapshots.ts";
+import { isAlone, LogSnapshots } from "./snapshots.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
 import { StoreSnapshot } from "./store-snapshot.ts";
@@ -83,6 +88,10 @@ const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_INFLIGHT = 512;
 /** Snapshots under way: each keeps pages of the store from being used again. */
 const SNAPSHOTS_MAX = 8;
+/** The first version whose store says what it is. */
+const OLDEST_STORAGE = "3.6.0";
+/** Between two questions to a leader that did not answer. */
+const ASK_AGAIN_MS = 50;
 const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
 
 /** Until when somebody waits; absent: the member's own request timeout alone. */
@@ -118,12 +127,20 @@ export class Member {
   readonly #watchPump: WatchPump;
   readonly #spare: SpareKeeper;
   readonly #viewWatch: ViewWatch;
+  readonly #peers: Peers;
+  readonly #changes: MembershipChanges;
+  readonly #clusterVersion: ClusterVersion;
+  /** Nobody else is in raft's configuration. */
+  #isAlone = false;
+  /** The store does not say who votes: changes of the log are made again. */
+  readonly #replaysChanges: boolean;
   /** The last entry whose effect the state holds. */
   #consistent: { index: number; term: number };
   #leaderId = 0n;
   #isLeader = false;
   #heapTight = false;
   #stopping = false;
+  #isRemoved = false;
   /** The alarm is on its way through the log: one is enough. */
   #raisesNoSpace = false;
   #expectations: { holds: () => boolean; resolve: () => void; reject: (error: EtcdError) => void }[] = [];
@@ -170,12 +187,34 @@ export class Member {
     });
     this.#watchPump = new WatchPump({ hub: this.hub, clock, progressNotifyMs: options.watchProgressNotifyMs });
 
+    const { openNetwork = () => NO_NETWORK } = ports;
+    this.#peers = new Peers({
+      network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
+      selfId: this.memberId,
+      membership: this.#state.membership,
+      logger,
+      answers: peerAnswers(this, options.serverVersion),
+      owner: {
+        message: (message) => {
+          this.#raft.step(message);
+          this.#loop.schedule();
+        },
+        unreachable: (id) => this.#raft.reportUnreachable(id),
+        snapshotStatus: (id, wasDelivered) => this.#raft.reportSnapshot(id, wasDelivered),
+        removed: () => this.#removed(),
+      },
+    });
+
+    const stored = loadConfState(backend);
+    const confState = stored ?? log.log.confState;
+    this.#replaysChanges = stored === undefined;
     this.#raft = new RawNode({
       id: this.memberId,
       electionTicks: Math.max(1, Math.round(options.electionMs / options.heartbeatMs)),
       heartbeatTicks: 1,
       storage: log.log,
       applied: log.snapshotIndex,
+      confState,
       preVote: options.preVote,
       checkQuorum: true,
       maxMessageBytes: MAX_APPEND_BYTES,
@@ -198,6 +237,7 @@ export class Member {
       log: log.log,
       logger,
       snapshotIndex: log.snapshotIndex,
+      applied: { index: stored === undefined ? log.snapshotIndex : this.#consistent.index, value: confState },
       count: options.snapshotCount,
       catchupEntries: options.snapshotCatchupEntries,
       logBytes: Math.min(options.transitBytes, LOG_MEMORY_MAX_BYTES),
@@ -222,10 +262,11 @@ export class Member {
         beforeRound: () => this.#barrier.begin(),
         applyEntry: (entry) => this.#applyEntry(entry),
         mayApply: () => this.#commits.hasRoom,
+        isAlone: () => this.#isAlone,
         appliedThrough: (index) => this.#appliedThrough(index),
         readStates: (states) => this.#barrier.answered(states),
         softState: ({ leaderId, role }) => this.#leadership(leaderId, role === "leader"),
-        send: (messages) => assert(messages.length === 0, "a cluster of one member sends no messages"),
+        send: (messages) => this.#peers.send(messages),
         fatal: (error) => ports.fatal(error),
       },
     });
@@ -250,6 +291,27 @@ export class Member {
       term: () => this.#raft.term,
       propose: (request) => this.#propose(request),
     });
+    this.#isAlone = isAlone(confState) && confState.voters[0] === this.memberId;
+    this.#changes = new MembershipChanges({
+      membership: this.#state.membership,
+      options: {
+        clusterToken: options.clusterToken,
+        isStrict: options.strictReconfigCheck ?? true,
+        maxLearners: this.#maxLearners,
+      },
+      host: this.#changesHost(),
+      clock,
+      timeoutMs: this.requestTimeoutMs,
+    });
+    this.#clusterVersion = new ClusterVersion({
+      clock,
+      logger,
+      ours: options.clusterVersion,
+      known: () => this.#state.membership.clusterVersion,
+      others: () => this.#state.membership.list().filter(({ id }) => id !== this.memberId),
+      ask: (urls, timeoutMs) => this.#peers.ask(urls, "version", undefined, timeoutMs),
+      decide: (ver) => this.#propose({ kind: "clusterVersionSet", value: { ver } }),
+    });
     this.#autoCompactor =
       options.autoCompaction === undefined
         ? undefined
@@ -263,32 +325,51 @@ export class Member {
           });
   }
 
-  /** Elects itself, publishes its name and URLs, and resolves when it serves. Rejects when it is stopped meanwhile. */
+  /**
+   * Meets the others, publishes its name and URLs, and resolves when it serves: when there is a leader and all members
+   * know that it is there. Alone it elects itself at once. Rejects when it is stopped meanwhile.
+   */
   async start(): Promise<void> {
+    this.#peers.start(this.#options.joined?.members ?? []);
     this.#tick();
     this.#loop.schedule();
     const known = this.#raft.commitIndex;
     await this.#until(() => this.#raft.appliedIndex >= known); // only then raft knows who may vote
-    this.#raft.campaign();
-    this.#loop.schedule();
-    await this.#until(() => this.#isLeader);
-    await this.#propose({
-      kind: "clusterMemberAttrSet",
-      value: {
-        memberId: this.memberId,
-        memberAttributes: { name: this.name, clientUrls: [...this.#options.clientUrls] },
-      },
-    });
-    if (this.#state.membership.clusterVersion !== this.#options.clusterVersion) {
-      await this.#propose({ kind: "clusterVersionSet", value: { ver: this.#options.clusterVersion } });
-      this.#ports.logger.info("set cluster version", { "cluster-version": this.#options.clusterVersion });
+    if (this.#isAlone) {
+      this.#raft.campaign();
+      this.#loop.schedule();
+      await this.#until(() => this.#isLeader);
     }
-    if (this.storageVersion !== this.#options.clusterVersion) {
-      this.#state.backend.put("meta", STORAGE_VERSION_KEY, utf8Bytes(this.#options.clusterVersion));
-      this.#commits.note();
-    }
+    await this.#announce();
+    await this.#until(() => this.#state.membership.clusterVersion !== undefined);
+    this.#noteStorageVersion();
     this.#watchPump.start();
     this.#autoCompactor?.start();
+  }
+
+  /** The store is one of the cluster's version: as all members read it. */
+  #noteStorageVersion(): void {
+    const { clusterVersion } = this.#state.membership;
+    if (clusterVersion === undefined || clusterVersion < OLDEST_STORAGE || this.storageVersion === clusterVersion)
+      return;
+    this.#state.backend.put("meta", STORAGE_VERSION_KEY, utf8Bytes(clusterVersion));
+    this.#commits.note();
+  }
+
+  /** Tells all members our name and where clients find us, as often as it takes. */
+  async #announce(): Promise<void> {
+    const memberAttributes = { name: this.name, clientUrls: [...this.#options.clientUrls] };
+    for (;;) {
+      await this.#until(() => this.#leaderId !== 0n);
+      try {
+        await this.#propose({ kind: "clusterMemberAttrSet", value: { memberId: this.memberId, memberAttributes } });
+        return;
+      } catch (error) {
+        if (this.#stopping || !(error instanceof EtcdError)) throw error;
+        this.#ports.logger.warn("could not publish this member's name and URLs; trying again", { error: error.code });
+        await this.#nextTurn();
+      }
+    }
   }
 
   /** Takes nothing more, makes what was applied durable, and closes log and store. */
@@ -297,12 +378,15 @@ export class Member {
     this.#stopping = true;
     this.#ticker?.cancel();
     this.#duties.stop();
+    this.#clusterVersion.stop();
     this.#autoCompactor?.stop();
     this.#watchPump.stop();
     this.#spare.stop();
     this.#compactor.stop();
     this.#loop.stop();
     this.#proposals.failAll("Stopped");
+    this.#changes.failAll("Stopped");
+    await this.#peers.close();
     this.#barrier.failAll("Stopped");
     this.#checkExpectations();
     // What was applied in part is applied again from the log.
@@ -400,6 +484,7 @@ export class Member {
    * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads.
    */
   async leaseRenew(id: bigint): Promise<number> {
+    if (!this.#isLeader && !this.#isAlone) return this.#askLeader("leaseRenew", { id });
     const lease = this.lessor.lookup(id);
     if (lease !== undefined && lease.remainingTtlSeconds > 0) await this.#forgetCheckpoint(id);
     const ttlSeconds = this.lessor.renew(id, this.#ports.clock.monotonicMs());
@@ -414,6 +499,40 @@ export class Member {
   /** A renewed lease has its full time again, for the leaders to come as well. */
   async #forgetCheckpoint(id: bigint): Promise<void> {
     await this.#propose({ kind: "leaseCheckpoint", value: { checkpoints: [{ id, remainingTtl: 0 }] } });
+  }
+
+  /** Asks the leader, as often as there is time for: who it is may be about to change. */
+  async #askLeader<K extends QuestionKind>(kind: K, question: Questions[K]): Promise<Answers[K]> {
+    const { clock } = this.#ports;
+    const latest = clock.monotonicMs() + this.requestTimeoutMs;
+    for (;;) {
+      const leader = this.#state.membership.get(this.#leaderId);
+      if (leader !== undefined && leader.id !== this.memberId) {
+        try {
+          return await this.#peers.ask(leader.peerUrls, kind, question, latest - clock.monotonicMs());
+        } catch (error) {
+          if (error instanceof EtcdError && error.code !== "NotPrimaryLessor") throw error;
+        }
+      }
+      if (this.#stopping) throw new EtcdError("Stopped");
+      if (clock.monotonicMs() >= latest) throw new EtcdError("Timeout");
+      await new Promise<void>((resolve) => void clock.after(ASK_AGAIN_MS, resolve));
+    }
+  }
+
+  /** What the leader knows of a lease; undefined when it is gone. */
+  async leaseTimeToLive(id: bigint): Promise<{ readonly remainingSeconds: number } | undefined> {
+    const lease = this.lessor.lookup(id);
+    if (this.#isLeader || this.#isAlone) {
+      return lease === undefined ? undefined : { remainingSeconds: this.leaseRemainingSeconds(id) };
+    }
+    try {
+      const { ttlSeconds } = await this.#askLeader("leaseTimeToLive", { id, keys: false });
+      return { remainingSeconds: ttlSeconds };
+    } catch (error) {
+      if (error instanceof EtcdError && error.code === "LeaseNotFound") return undefined;
+      throw error;
+    }
   }
 
   /** Whole seconds that a lease still has; may be negative while its end is under way. */
@@ -434,6 +553,32 @@ export class Member {
   async members(linearizable: boolean): Promise<MemberRecord[]> {
     if (linearizable) await this.linearizableRead();
     return this.#state.membership.list();
+  }
+
+  /** Changes of membership; see `MembershipChanges` for what they refuse. */
+  get changes(): MembershipChanges {
+    return this.#changes;
+  }
+
+  /**
+   * Hands leadership to a voter, and resolves when it leads. Rejects with NotLeader, BadLeaderTransferee, or
+   * TimeoutLeaderTransfer when it has not come to that within an election timeout.
+   */
+  async moveLeader(target: bigint): Promise<void> {
+    if (!this.#isLeader) throw new EtcdError("NotLeader");
+    const member = this.#state.membership.get(target);
+    if (member === undefined || member.isLearner) throw new EtcdError("BadLeaderTransferee");
+    if (target === this.memberId) return;
+    this.#raft.transferLeader(target);
+    this.#loop.schedule();
+    let isLate = false;
+    const late = this.#ports.clock.after(this.#options.electionMs, () => {
+      isLate = true;
+      this.#checkExpectations();
+    });
+    await this.#until(() => isLate || this.#leaderId === target);
+    late.cancel();
+    if (this.#leaderId !== target) throw new EtcdError("TimeoutLeaderTransfer");
   }
 
   status(): StatusResponse {
@@ -594,6 +739,7 @@ export class Member {
     const { clock, metrics } = this.#ports;
     if (changes.length > 0) this.#publish(changes);
     if (compaction !== undefined) this.#compactor.add(compaction);
+    if (kind === "clusterVersionSet") this.#noteStorageVersion();
     const tookMs = clock.monotonicMs() - started;
     metrics.applied(kind, outcome.ok, tookMs);
     if (tookMs > this.#options.warningApplyMs) {
@@ -617,13 +763,61 @@ export class Member {
     this.hub.note(this.store.currentRevision, changes);
   }
 
+  /** What was applied before this start is in the configuration that raft began with, if the store has kept it. */
   #applyConfChange(entry: Entry, isNew: boolean): void {
     const change = ConfChange.decode(entry.data);
-    const confState = this.#raft.applyConfChange(change);
-    this.#snapshots.noteConfState(entry.index, confState);
-    if (!isNew) return;
-    executeConfChange(this.#state, change);
+    if (!isNew) {
+      if (this.#replaysChanges) this.#configured(entry.index, this.#raft.applyConfChange(change));
+      return;
+    }
+    const refusal = checkConfChange(this.#state.membership, change, this.#maxLearners);
+    if (refusal === undefined) executeConfChange(this.#state, change);
+    // Of node 0 it has no effect, but raft may take the next one.
+    const confState = this.#raft.applyConfChange(refusal === undefined ? change : { ...change, nodeId: 0n });
+    this.#configured(entry.index, confState);
     storeConfState(this.#state, confState);
+    if (refusal === undefined) this.#peers.changed(change.nodeId);
+    this.#changes.applied(change, refusal);
+    if (this.#state.membership.isRemoved(this.memberId)) this.#removed();
+  }
+
+  #configured(index: number, confState: ConfState): void {
+    this.#snapshots.noteConfState(index, confState);
+    this.#isAlone = isAlone(confState) && confState.voters[0] === this.memberId;
+  }
+
+  /** The others go on without us. A moment later, so that the last messages of this leader tell them. */
+  #removed(): void {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    this.#ports.logger.warn("this member was removed from the cluster: it stops", {
+      "local-member-id": memberIdText(this.memberId),
+    });
+    this.#ports.clock.after(this.#options.electionMs, () => this.#ports.removed?.());
+  }
+
+  get #maxLearners(): number {
+    return this.#options.maxLearners ?? 1;
+  }
+
+  #changesHost(): ChangesHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get isLeader() {
+        return member.#isLeader;
+      },
+      nextRequestId: () => this.#requestIds.next(),
+      propose: (change) => this.#raft.proposeConfChange(change),
+      schedule: () => this.#loop.schedule(),
+      activeSince: (id) => this.#peers.activeSince(id),
+      progress: (id) => {
+        const { progress, lastIndex } = this.#raft.status();
+        const match = progress.find((one) => one.id === id)?.match;
+        return match === undefined ? undefined : { match, last: lastIndex };
+      },
+      promoteAtLeader: async (id) => void (await this.#askLeader("promote", { id, token: "" })),
+    };
   }
 
   #appliedThrough(index: number): void {
@@ -646,10 +840,17 @@ export class Member {
 
   #leadership(leaderId: bigint, isLeader: boolean): void {
     const changed = leaderId !== this.#leaderId;
+    const lost = changed && this.#leaderId !== 0n;
     this.#leaderId = leaderId;
     this.#isLeader = isLeader;
-    if (isLeader) this.#duties.start(this.#options.electionMs);
-    else this.#duties.stop();
+    if (isLeader) {
+      this.#duties.start(this.#options.electionMs);
+      this.#clusterVersion.start();
+    } else {
+      this.#duties.stop();
+      this.#clusterVersion.stop();
+    }
+    if (lost) this.#barrier.leaderChanged();
     this.#ports.metrics.leaderChanged(leaderId !== 0n, isLeader);
     this.#checkExpectations();
     if (!changed) return;
@@ -676,6 +877,7 @@ export class Member {
     if (tight !== this.#heapTight) this.#noteHeap(tight);
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
     for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
+    this.#changes.tick(this.#ports.clock.monotonicMs());
     this.#spare.tick();
     this.#viewWatch.tick();
     if (this.#raft.hasReady()) this.#loop.schedule();

@@ -1,8 +1,10 @@
 /** What a member is told at its start, and the world it runs in. */
+import type { MemberRecord } from "../cluster/membership.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
+import type { Network } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 
@@ -12,6 +14,10 @@ export interface MemberOptions {
   /** Peer URLs by member name, this member's among them. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly clusterToken: string;
+  /** The running cluster that this member joins with an empty folder; undefined: it begins a new one. */
+  readonly joined?: JoinedCluster | undefined;
+  readonly strictReconfigCheck?: boolean;
+  readonly maxLearners?: number;
   readonly clientUrls: readonly string[];
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -45,6 +51,12 @@ export interface MemberOptions {
   readonly clusterVersion: string;
 }
 
+/** What a member of a running cluster has said of it. */
+export interface JoinedCluster {
+  readonly clusterId: bigint;
+  readonly members: readonly MemberRecord[];
+}
+
 export type AutoCompaction =
   | { readonly mode: "periodic"; readonly periodMs: number }
   | { readonly mode: "revision"; readonly retainRevisions: number };
@@ -56,6 +68,10 @@ export interface MemberPorts {
   readonly backend: Backend;
   readonly logger: Logger;
   readonly metrics: MemberMetrics;
+  /** The way to other members, for the ids that this one turns out to have; none: it can have no others. */
+  readonly openNetwork?: (ids: { readonly memberId: bigint; readonly clusterId: bigint }) => Network;
+  /** This member was removed from the cluster, and has stopped taking part. Ends the process. */
+  readonly removed?: () => void;
   /** Share of the heap that is in use, 0 to 1; asked once a tick. */
   heapShare(): number;
   /** A promise to the disk or to ourselves was broken: nothing more may be acknowledged. Ends the process. */

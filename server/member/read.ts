@@ -113,6 +113,15 @@ export class ReadBarrier {
     }
   }
 
+  /** The leader has gone that was asked: whoever waits for its answer asks again, maybe elsewhere. */
+  leaderChanged(): void {
+    const asking = this.#asking;
+    if (asking === undefined) return;
+    this.#asking = undefined;
+    asking.round.reject(new EtcdError("LeaderChanged"));
+    if (this.#gathering !== undefined) this.#schedule();
+  }
+
   /** Ends every wait with one refusal. */
   failAll(code: ErrorCode): void {
     const rounds = [this.#gathering, this.#asking?.round, ...this.#waiting.map(({ round }) => round)];

@@ -34,7 +34,9 @@ class Place {
   #snapshots(snapshotIndex: number): LogSnapshots {
     const { wal, log } = this;
     const catchupEntries = 2;
-    return new LogSnapshots({ wal, log, logger: silent, snapshotIndex, count: COUNT, catchupEntries, logBytes: BYTES });
+    const applied = { index: snapshotIndex, value: log.confState };
+    const parts = { wal, log, logger: silent, snapshotIndex, applied, count: COUNT, catchupEntries, logBytes: BYTES };
+    return new LogSnapshots(parts);
   }
 
   /** Appends and applies entries up to and with `last`. */

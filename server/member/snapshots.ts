@@ -10,7 +10,7 @@ import { entrySize, type LogStorage } from "../raft/log-storage.ts";
 import type { Wal } from "../wal/wal.ts";
 
 /** What holds from `index` on. */
-interface Since<T> {
+export interface Since<T> {
   readonly index: number;
   readonly value: T;
 }
@@ -34,6 +34,8 @@ export class LogSnapshots {
     log: LogStorage;
     logger: Logger;
     snapshotIndex: number;
+    /** Who voted as of the last entry that the store holds, and its index. */
+    applied: Since<ConfState>;
     count: number;
     catchupEntries: number;
     /** The log takes so much at most, in memory and on disk, and what was written since the store's last commit. */
@@ -46,8 +48,7 @@ export class LogSnapshots {
     this.#count = parts.count;
     this.#catchupEntries = parts.catchupEntries;
     this.#logBytes = parts.logBytes;
-    // A snapshot is the only one to know it: the entries that made it so are gone from the log.
-    this.#confStates = [{ index: parts.snapshotIndex, value: parts.log.confState }];
+    this.#confStates = [parts.applied];
     this.#terms = [{ index: parts.snapshotIndex, value: parts.log.term(parts.snapshotIndex) ?? 0 }];
   }
 
@@ -105,6 +106,7 @@ function valueAt<T>(values: Since<T>[], index: number): T {
   return first.value;
 }
 
-function isAlone({ voters, votersOutgoing, learners, learnersNext }: ConfState): boolean {
+/** Whether the configuration is one voter and nobody else. */
+export function isAlone({ voters, votersOutgoing, learners, learnersNext }: ConfState): boolean {
   return voters.length === 1 && votersOutgoing.length === 0 && learners.length === 0 && learnersNext.length === 0;
 }

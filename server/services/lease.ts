@@ -45,12 +45,13 @@ export class Lease {
     return new KeepAlive(this.#member, call, outlet);
   }
 
-  leaseTimeToLive(request: LeaseTimeToLiveRequest): LeaseTimeToLiveResponse {
+  async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
     const { lessor } = this.#member;
+    const left = await this.#member.leaseTimeToLive(request.id);
     const lease = lessor.lookup(request.id);
     const response = LeaseTimeToLiveResponse.create({ id: request.id, ttl: GONE_TTL });
-    if (lease !== undefined) {
-      response.ttl = this.#member.leaseRemainingSeconds(request.id);
+    if (lease !== undefined && left !== undefined) {
+      response.ttl = left.remainingSeconds;
       response.grantedTtl = lease.ttlSeconds;
       if (request.keys) response.keys = lessor.keysOf(request.id).map(fromByteString);
     }

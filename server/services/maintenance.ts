@@ -9,6 +9,8 @@ import {
   HashKVResponse,
   type HashRequest,
   HashResponse,
+  type MoveLeaderRequest,
+  MoveLeaderResponse,
   type SnapshotRequest,
   type SnapshotResponse,
   type StatusRequest,
@@ -23,7 +25,6 @@ import { unimplemented } from "./unimplemented.ts";
 
 export class Maintenance {
   readonly #member: MemberApi;
-  readonly moveLeader = unimplemented("MoveLeader");
   readonly downgrade = unimplemented("Downgrade");
 
   readonly #reads: HeavyReads;
@@ -43,6 +44,12 @@ export class Maintenance {
 
   status(_request: StatusRequest): StatusResponse {
     return this.#member.status();
+  }
+
+  /** Answers without a header. */
+  async moveLeader({ targetId }: MoveLeaderRequest): Promise<MoveLeaderResponse> {
+    await this.#member.moveLeader(targetId);
+    return MoveLeaderResponse.create();
   }
 
   /** Answers without a header. */

@@ -58,12 +58,15 @@ export interface MemberApi {
   leaseRevoke(request: LeaseRevokeRequest, patience: Patience): Promise<LeaseRevokeResponse>;
   /** The lease's full TTL in seconds, counted anew. Rejects with LeaseNotFound for one that is gone or has run out. */
   leaseRenew(id: bigint, patience: Patience): Promise<number>;
-  /** Whole seconds; negative once it has run out and its end is under way. */
-  leaseRemainingSeconds(id: bigint): number;
+  /** Whole seconds, as the leader counts them; negative once it has run out and its end is under way. Undefined: it is gone. */
+  leaseTimeToLive(id: bigint): Promise<{ readonly remainingSeconds: number } | undefined>;
 
   alarm(request: AlarmRequest, patience: Patience): Promise<AlarmResponse>;
   alarms(): AlarmMember[];
   members(linearizable: boolean): Promise<MemberOfCluster[]>;
+  readonly changes: ClusterChanges;
+  /** Rejects with NotLeader, BadLeaderTransferee or TimeoutLeaderTransfer. */
+  moveLeader(target: bigint): Promise<void>;
   status(): StatusResponse;
   hashSteps(): Generator<void, number, void>;
   hashKv(revision: number): Promise<{
@@ -106,6 +109,15 @@ export interface MemberOfCluster {
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   readonly isLearner: boolean;
+}
+
+/** Changes of membership: answered when they are applied here. Rejects with what etcd's rules say. */
+export interface ClusterChanges {
+  /** Answers the new member, which has no name until it starts. */
+  add(peerUrls: readonly string[], isLearner: boolean): Promise<MemberOfCluster>;
+  remove(id: bigint): Promise<void>;
+  update(id: bigint, peerUrls: readonly string[]): Promise<void>;
+  promote(id: bigint): Promise<void>;
 }
 
 /** The watch hub. */

@@ -55,7 +55,6 @@ export const PROGRAMS: readonly string[] = ["server/cli/main.ts"];
 export const FOR_TESTS: readonly string[] = [
   "server/client/", // the client of the tests, of the command line and of the operator to come
   "server/base/prng.ts", // chance from a seed: simulations
-  "server/transport/", // the member is about to be given peers
 ];
 
 /** Where a package may be imported: folders, and single files. `tests` are files named *.test.ts and those below test/. */

@@ -193,9 +193,27 @@ export class FakeMember implements MemberApi {
     return lease.ttlSeconds;
   }
 
-  leaseRemainingSeconds(id: bigint): number {
-    return (this.leases.get(id)?.ttlSeconds ?? 0) - 1;
+  async leaseTimeToLive(id: bigint): Promise<{ remainingSeconds: number } | undefined> {
+    const lease = this.leases.get(id);
+    return lease === undefined ? undefined : { remainingSeconds: lease.ttlSeconds - 1 };
   }
+
+  async moveLeader(target: bigint): Promise<void> {
+    await this.#note("moveLeader", target, { deadlineMs: undefined });
+  }
+
+  readonly changes = {
+    add: async (peerUrls: readonly string[], isLearner: boolean) => ({
+      id: 0xa2n,
+      name: "",
+      peerUrls,
+      clientUrls: [],
+      isLearner,
+    }),
+    remove: async () => undefined,
+    update: async () => undefined,
+    promote: async () => undefined,
+  };
 
   async alarm(request: unknown, patience: Patience): Promise<AlarmResponse> {
     await this.#note("alarm", request, patience);

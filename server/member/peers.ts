@@ -1,0 +1,126 @@
+/**
+ * The other members: who they are as far as this member has applied, what it is asked by them, and the way of raft's
+ * messages to and from them. Decides nothing about membership: it follows the one store of it.
+ */
+import { EtcdError } from "../base/error.ts";
+import { memberIdText } from "../base/int64.ts";
+import type { MemberRecord, Membership } from "../cluster/membership.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { AnswerTable, Network, Receiver } from "../ports/network.ts";
+import { type Message, MessageType } from "../proto/raftpb.ts";
+
+/** What raft is told. */
+export interface PeersOwner {
+  /** A message for us. */
+  message(message: Message): void;
+  unreachable(id: bigint): void;
+  snapshotStatus(id: bigint, wasDelivered: boolean): void;
+  /** The others say that we are no member any more. */
+  removed(): void;
+}
+
+export class Peers {
+  readonly #network: Network;
+  readonly #selfId: bigint;
+  readonly #membership: Membership;
+  readonly #logger: Logger;
+  readonly #owner: PeersOwner;
+  readonly #answers: AnswerTable;
+
+  constructor(parts: {
+    network: Network;
+    selfId: bigint;
+    membership: Membership;
+    logger: Logger;
+    owner: PeersOwner;
+    answers: AnswerTable;
+  }) {
+    this.#network = parts.network;
+    this.#selfId = parts.selfId;
+    this.#membership = parts.membership;
+    this.#logger = parts.logger;
+    this.#owner = parts.owner;
+    this.#answers = parts.answers;
+  }
+
+  /** Talks to all members, and answers those of `joined`, the cluster that we have come to and know nothing of yet. */
+  start(joined: readonly MemberRecord[]): void {
+    this.#network.start(this.#receiver);
+    for (const { id, peerUrls } of this.#others()) this.#network.addPeer(id, peerUrls);
+    for (const { id, peerUrls } of joined) {
+      if (id !== this.#selfId && this.#membership.get(id) === undefined) this.#network.addRemote(id, peerUrls);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#network.close();
+  }
+
+  /** Those that raft has for others. */
+  send(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    const snapshots = messages.filter(({ type }) => type === MessageType.SNAP);
+    this.#network.send(snapshots.length === 0 ? messages : messages.filter(({ type }) => type !== MessageType.SNAP));
+    for (const { to } of snapshots) this.#snapshotWanted(to);
+  }
+
+  /** The membership of `id` was changed by an entry. */
+  changed(id: bigint): void {
+    if (id === this.#selfId) return;
+    const member = this.#membership.get(id);
+    if (member === undefined) {
+      this.#network.removePeer(id);
+      return;
+    }
+    this.#network.addPeer(id, member.peerUrls);
+    this.#network.updatePeer(id, member.peerUrls);
+  }
+
+  /** Since when (monotonic milliseconds) it can be reached; undefined: it cannot. */
+  activeSince(id: bigint): number | undefined {
+    return this.#network.activeSince(id);
+  }
+
+  /** Asks one member. Rejects as `Network.ask` does. */
+  ask: Network["ask"] = (urls, kind, question, timeoutMs) => this.#network.ask(urls, kind, question, timeoutMs);
+
+  #others(): MemberRecord[] {
+    return this.#membership.list().filter(({ id }) => id !== this.#selfId);
+  }
+
+  /** It is too far behind for the log. What it needs is a copy of the store, which is not sent yet. */
+  #snapshotWanted(id: bigint): void {
+    this.#logger.warn("a member is too far behind for the log: remove it and add it anew with an empty folder", {
+      "remote-peer-id": memberIdText(id),
+    });
+    this.#owner.snapshotStatus(id, false);
+  }
+
+  get #receiver(): Receiver {
+    return {
+      message: (message) => this.#owner.message(message),
+      unreachable: (id) => this.#owner.unreachable(id),
+      snapshotStatus: (id, wasDelivered) => this.#owner.snapshotStatus(id, wasDelivered),
+      isRemoved: (id) => this.#membership.isRemoved(id),
+      selfRemoved: () => this.#owner.removed(),
+      openSnapshot: () => {
+        throw new EtcdError("Unimplemented", "this version takes no snapshot from another member");
+      },
+      answers: this.#answers,
+    };
+  }
+}
+
+/** For a member that is to have no others. */
+export const NO_NETWORK: Network = {
+  start: () => undefined,
+  send: () => undefined,
+  sendSnapshot: () => undefined,
+  addPeer: () => undefined,
+  addRemote: () => undefined,
+  updatePeer: () => undefined,
+  removePeer: () => undefined,
+  activeSince: () => undefined,
+  ask: () => Promise.reject(new EtcdError("Unimplemented", "there is no network")),
+  close: () => Promise.resolve(),
+};
