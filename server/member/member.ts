@@ -57,7 +57,7 @@ import type { Wal } from "../wal/wal.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { AutoCompactor } from "./auto-compaction.ts";
 import { bootstrap } from "./bootstrap.ts";
-import { ClusterVersion } from "./cluster-version.ts";
+import { ClusterVersion, compareVersions } from "./cluster-version.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
 import { guardedClock } from "./guarded-clock.ts";
@@ -350,8 +350,8 @@ export class Member {
   /** The store is one of the cluster's version: as all members read it. */
   #noteStorageVersion(): void {
     const { clusterVersion } = this.#state.membership;
-    if (clusterVersion === undefined || clusterVersion < OLDEST_STORAGE || this.storageVersion === clusterVersion)
-      return;
+    if (clusterVersion === undefined || this.storageVersion === clusterVersion) return;
+    if (compareVersions(clusterVersion, OLDEST_STORAGE) < 0) return;
     this.#state.backend.put("meta", STORAGE_VERSION_KEY, utf8Bytes(clusterVersion));
     this.#commits.note();
   }

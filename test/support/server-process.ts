@@ -75,6 +75,12 @@ export class ServerProcess {
     return this.#child?.pid ?? 0;
   }
 
+  /** The process that was started last has not ended. */
+  get isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
   /** The end of what it has written to both streams. */
   get log(): string {
     return this.#log;

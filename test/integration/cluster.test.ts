@@ -1,0 +1,154 @@
+/** Three real members of ours: what a cluster owes its clients, with members that are killed, moved, added and removed. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { utf8Bytes, utf8Text } from "../../server/base/bytes.ts";
+import { SERVICES } from "../../server/proto/services.ts";
+import { type ClusterMember, ClusterProcess } from "../support/cluster-process.ts";
+
+const { kv, lease, cluster: membership, maintenance } = SERVICES;
+const NAMES = ["one", "two", "three"] as const;
+const CALL = { timeoutMs: 3000 };
+
+async function put({ client }: ClusterMember, key: string, value: string): Promise<void> {
+  await client.unary(kv.methods.put, { key: utf8Bytes(key), value: utf8Bytes(value) }, CALL);
+}
+
+async function get({ client }: ClusterMember, key: string): Promise<string | undefined> {
+  const { kvs } = await client.unary(kv.methods.range, { key: utf8Bytes(key) }, CALL);
+  const [first] = kvs;
+  return first === undefined ? undefined : utf8Text(first).split("\n").pop();
+}
+
+async function refusal(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => "none",
+    (error: Error) => error.message,
+  );
+}
+
+describe("three members", { timeout: 240_000 }, () => {
+  let cluster: ClusterProcess;
+  before(async () => {
+    cluster = await ClusterProcess.start(NAMES.map((name) => ({ name })));
+  });
+  after(() => cluster.remove());
+  const followers = async () => {
+    const leader = await cluster.leader();
+    return cluster.members.filter((member) => member !== leader);
+  };
+
+  test("what is written through one is read through every other, at once", async () => {
+    for (const [at, writer] of cluster.members.entries()) {
+      await put(writer, `key ${at}`, `${at}`);
+      for (const reader of cluster.members) assert.match((await get(reader, `key ${at}`)) ?? "", new RegExp(`${at}$`));
+    }
+    await cluster.level();
+  });
+
+  test("the members list each other, and agree on a version", async () => {
+    for (const { client } of cluster.members) {
+      const { members } = await client.unary(membership.methods.memberList, { linearizable: true }, CALL);
+      assert.deepEqual(members.map(({ name }) => name).sort(), [...NAMES].sort());
+      assert.ok(members.every(({ clientUrls }) => clientUrls.length === 1));
+    }
+    const { server } = cluster.members[0] as ClusterMember;
+    const version = (await (await fetch(`${server.url}/version`)).json()) as { etcdcluster: string };
+    assert.equal(version.etcdcluster, "3.7.0");
+  });
+
+  test("a lease is renewed and asked for through whoever does not lead, and ends everywhere", async () => {
+    const [follower, other] = (await followers()) as [ClusterMember, ClusterMember];
+    const { id } = await follower.client.unary(lease.methods.leaseGrant, { id: 0n, ttl: 2 }, CALL);
+    await follower.client.unary(kv.methods.put, { key: utf8Bytes("leased"), value: utf8Bytes("v"), lease: id }, CALL);
+    const left = await other.client.unary(lease.methods.leaseTimeToLive, { id, keys: true }, CALL);
+    assert.equal(left.grantedTtl, 2);
+    assert.deepEqual(left.keys.map(utf8Text), ["leased"]);
+    await cluster.eventually("the lease has ended", async () => {
+      for (const member of cluster.members) assert.equal(await get(member, "leased"), undefined);
+    });
+  });
+
+  test("leadership is handed over, and only the leader hands it over", async () => {
+    const leader = await cluster.leader();
+    const [target] = (await followers()) as [ClusterMember];
+    const targetId = await cluster.idOf(target);
+    assert.match(await refusal(target.client.unary(maintenance.methods.moveLeader, { targetId }, CALL)), /not leader/);
+    assert.match(
+      await refusal(leader.client.unary(maintenance.methods.moveLeader, { targetId: 5n }, CALL)),
+      /bad leader transferee/,
+    );
+    await leader.client.unary(maintenance.methods.moveLeader, { targetId }, CALL);
+    assert.equal((await cluster.leader()).name, target.name);
+  });
+
+  test("the leader is killed: no acknowledged write is lost, and it comes level again", async () => {
+    for (let round = 0; round < 3; round++) {
+      const leader = await cluster.leader();
+      const [writer] = (await followers()) as [ClusterMember];
+      const acknowledged: string[] = [];
+      const writing = (async () => {
+        for (let at = 0; at < 60; at++) {
+          const key = `round ${round}/${at}`;
+          const failed = await refusal(put(writer, key, "v"));
+          if (failed === "none") acknowledged.push(key);
+          else await sleep(100);
+        }
+      })();
+      await sleep(100);
+      await leader.server.stop("SIGKILL");
+      await writing;
+      assert.ok(acknowledged.length > 20, `${acknowledged.length} of 60 writes were acknowledged`);
+      await leader.server.launch();
+      await cluster.level();
+      for (const key of acknowledged) assert.notEqual(await get(leader, key), undefined, key);
+    }
+  });
+
+  test("without a majority nothing is written, and with it again everything goes on", async () => {
+    const [first, second] = (await followers()) as [ClusterMember, ClusterMember];
+    const leader = await cluster.leader();
+    await Promise.all([first.server.stop("SIGKILL"), second.server.stop("SIGKILL")]);
+    assert.notEqual(await refusal(put(leader, "alone", "v")), "none");
+    const { kvs } = await leader.client.unary(kv.methods.range, { key: utf8Bytes("key 0"), serializable: true }, CALL);
+    assert.equal(kvs.length, 1, "what may be stale is still read");
+    await Promise.all([first.server.launch(), second.server.launch()]);
+    await cluster.eventually("writes go on", () => put(leader, "together", "v"));
+    await cluster.level();
+  });
+
+  test("a member is added as a learner, promoted and removed; then it stops, and may not come back", async () => {
+    const asked = (peerUrl: string, isLearner: boolean) =>
+      cluster.any().client.unary(membership.methods.memberAdd, { peerUrls: [peerUrl], isLearner }, CALL);
+    const { peerUrl } = cluster.members[1] as ClusterMember;
+    assert.match(await refusal(asked(peerUrl, false)), /Peer URLs already exists/);
+    assert.match(await refusal(asked("nowhere", false)), /given member URLs are invalid/);
+    const fourth = await cluster.join({ name: "four" }, true);
+    const id = await cluster.idOf(fourth);
+    assert.match(await refusal(asked("http://127.0.0.1:1", true)), /too many learner members/);
+    assert.match(await refusal(get(fourth, "key 0")), /rpc not supported for learner/);
+    await cluster.eventually("the learner is promoted", () =>
+      cluster.any().client.unary(membership.methods.memberPromote, { id }, CALL),
+    );
+    assert.match(
+      await refusal(cluster.any().client.unary(membership.methods.memberPromote, { id }, CALL)),
+      /can only promote a learner member/,
+    );
+    await cluster.eventually("it knows that it votes", () => put(fourth, "from the fourth", "v"));
+    await cluster.level();
+    cluster.members.pop();
+    await cluster.any().client.unary(membership.methods.memberRemove, { id }, CALL);
+    const { code } = await fourth.server.exited;
+    assert.equal(code, 1);
+    assert.match(fourth.server.log, /removed from the cluster/);
+    assert.match(
+      await refusal(cluster.any().client.unary(membership.methods.memberRemove, { id }, CALL)),
+      /member not found/,
+    );
+    void fourth.server.spawn();
+    assert.equal((await fourth.server.exited).code, 1, "it is told so again, and ends");
+    fourth.client.close();
+    await fourth.server.remove();
+    await cluster.level();
+  });
+});
