@@ -1,4 +1,7 @@
-/** One server under the conformance suite and short words for its calls: text where the wire has bytes, answers decoded. */
+/**
+ * One server under the conformance suite and short words for its calls: text where the wire has bytes, answers decoded.
+ * With CONFORMANCE_MEMBERS=3 it is one of three members of ours, and not the one that leads.
+ */
 import assert from "node:assert/strict";
 import { utf8Bytes, utf8Text } from "../../server/base/bytes.ts";
 import { type CallSettings, type Client, connect, StatusError } from "../../server/client/client.ts";
@@ -26,7 +29,10 @@ import {
 import { KeyValue } from "../../server/proto/mvccpb.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { GRPC_CODE_NAMES } from "../../server/rpc/status.ts";
+import { ClusterProcess } from "../support/cluster-process.ts";
 import { ServerProcess } from "../support/server-process.ts";
+
+const MEMBERS = Number(process.env["CONFORMANCE_MEMBERS"] ?? 1);
 
 const { kv, lease, maintenance } = SERVICES;
 
@@ -94,6 +100,7 @@ export class Store {
   readonly #flags: readonly string[];
   readonly #ports: { readonly clientPort?: number };
   #server: ServerProcess | undefined;
+  #cluster: ClusterProcess | undefined;
   #client: Client | undefined;
   #leases = 0;
 
@@ -109,13 +116,23 @@ export class Store {
 
   async start(): Promise<void> {
     const command = this.command === undefined ? {} : { command: this.command };
-    this.#server = await ServerProcess.start({ ...command, ...this.#ports, flags: this.#flags });
+    if (MEMBERS > 1 && this.command === undefined) this.#server = await this.#follower();
+    else this.#server = await ServerProcess.start({ ...command, ...this.#ports, flags: this.#flags });
     this.#client = connect(this.#server.url);
   }
 
   async remove(): Promise<void> {
     this.#client?.close();
-    await this.#server?.remove();
+    if (this.#cluster !== undefined) await this.#cluster.remove();
+    else await this.#server?.remove();
+  }
+
+  async #follower(): Promise<ServerProcess> {
+    const names = Array.from({ length: MEMBERS }, (_, at) => ({ name: `member-${at + 1}` }));
+    const cluster = await ClusterProcess.start(names, this.#flags);
+    this.#cluster = cluster;
+    const leader = await cluster.leader();
+    return (cluster.members.find((member) => member !== leader) ?? leader).server;
   }
 
   get server(): ServerProcess {
