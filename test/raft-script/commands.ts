@@ -1,5 +1,5 @@
 /** The commands of a script: one function each. README.md has them in a table. */
-import { EMPTY_BYTES, utf8Bytes } from "../../server/base/bytes.ts";
+import { utf8Bytes } from "../../server/base/bytes.ts";
 import { type ConfState, EntryType, type HardState, type Snapshot } from "../../server/proto/raftpb.ts";
 import { type AnyConfChange, emptyConfState } from "../../server/raft/conf-change.ts";
 import { newMessage } from "../../server/raft/message.ts";
@@ -32,7 +32,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   drop: ["nth"],
   copy: ["nth"],
   forge: [
-    ...["term", "index", "log-term", "commit", "hint", "entries", "read", "by-transfer"],
+    ...["term", "index", "log-term", "commit", "hint", "entries", "read", "reads", "by-transfer"],
     ...["snapshot", "voters", "outgoing", "learners"],
   ],
 };
@@ -131,12 +131,13 @@ export function runCommand(world: World, line: string): void {
   if (command === undefined) throw new Error(`no such command: ${first}`);
   const isOption = (one: string) => /^[a-z-]+=/.test(one);
   const options = rest.filter(isOption).map((one) => one.split("=", 2) as [string, string]);
-  const takesSettings = first === "cluster" || first === "restart";
-  for (const [key] of options) {
-    const isKnown = OPTIONS[first]?.includes(key) === true || (takesSettings && SETTINGS[key] !== undefined);
-    if (!isKnown) throw new Error(`no such option: ${key}`);
-  }
+  for (const [key] of options) if (!takesOption(first, key)) throw new Error(`no such option: ${key}`);
   command(world, { words: rest.filter((one) => !isOption(one)), options: new Map(options) });
+}
+
+function takesOption(command: string, key: string): boolean {
+  if (OPTIONS[command]?.includes(key) === true) return true;
+  return (command === "cluster" || command === "restart") && SETTINGS[key] !== undefined;
 }
 
 function word(words: readonly string[], at: number): string {
@@ -236,7 +237,9 @@ function forge(world: World, { words, options }: Given): void {
   message.logTerm = number("log-term");
   message.commit = number("commit");
   message.rejectHint = number("hint");
-  message.context = options.has("by-transfer") ? utf8Bytes("CampaignTransfer") : EMPTY_BYTES;
+  if (options.has("by-transfer")) message.context = utf8Bytes("CampaignTransfer");
+  // A place in the line of reads, as heartbeats carry it.
+  if (options.has("reads")) message.context = Uint8Array.of(number("reads"), 0, 0, 0, 0, 0, 0, 0);
   const entries = options.get("entries");
   if (entries !== undefined) message.entries = parseEntries(entries);
   message.snapshot = forgedSnapshot(options);

@@ -31,7 +31,7 @@ for (const name of scripts)
   });
 
 test("there are scripts", () => {
-  assert.ok(scripts.length >= 40, `${scripts.length} scripts`);
+  assert.ok(scripts.length >= 90, `${scripts.length} scripts`);
 });
 
 // A script that cannot fail is worth nothing: mistakes planted in texts and in members must be seen.
@@ -115,10 +115,12 @@ test("planted: a leader that commits what only it counts is seen", () => {
   assert.notEqual(differenceOf("replication/only-the-own-term-is-counted.txt", tellTooMuch), "");
 });
 
-test("a script without a section, or without any output, is refused", () => {
+test("a script without a section or any output, and one with a command that cannot be, is refused", () => {
   const right = "# Raft paper, section 5.2.\n\ncampaign 1\n    1 is candidate in term 1\n";
   assert.equal(complaintAbout(right), undefined);
   assert.match(complaintAbout(right.replace("5.2", "")) ?? "", /section/);
   assert.match(complaintAbout(right.replace(/^ .*\n/m, "")) ?? "", /cannot fail/);
   assert.throws(() => rewrite("# x\ncluster voters=1\ncampain 1\n"), /line 3: campain 1: no such command/);
+  assert.throws(() => rewrite("cluster voters=1 prevote=on\n"), /line 1: .*: no such option: prevote/);
+  assert.throws(() => rewrite("cluster voters=1,2\ndeliver 1>2\n"), /line 2: .*: no such message is under way/);
 });
