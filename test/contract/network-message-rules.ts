@@ -1,6 +1,7 @@
 /** The contract of the network on messages: who gets what, who hears of what, and who is turned away. */
 import assert from "node:assert/strict";
 import { Message, MessageType } from "../../server/proto/raftpb.ts";
+import { snapshotOf, WatchedBody } from "./network-witness.ts";
 import { append, heartbeat, NOBODY, type Rules, twoMembers } from "./network-world.ts";
 
 /** More than any network lets wait for one member. */
@@ -190,10 +191,13 @@ export const MESSAGE_RULES: Rules = {
     one.network.send([heartbeat(1n, 2n, 2)]);
     one.network.addPeer(3n, [NOBODY]);
     one.network.send([heartbeat(1n, 3n, 2)]);
+    const body = new WatchedBody(3);
+    one.network.sendSnapshot(snapshotOf(1n, 2n, body));
     two.network.send([heartbeat(2n, 1n, 2)]);
     await world.come(one.network.close()); // again, without harm
     await world.settle();
     assert.equal(one.witness.told.length, before);
+    assert.ok(body.isClosed);
     assert.ok(two.witness.messages.every(({ commit }) => commit === 1));
   },
 };

@@ -18,12 +18,13 @@ export class Witness implements Receiver {
   readonly inside: string[] = [];
   /** All that was told, in its order. */
   readonly told: string[] = [];
-  /** Snapshots that were given to the network. */
+  /** Snapshots that were given to the network before it was closed: each has an end to be told. */
   snapshotsSent = 0;
   readonly answers: AnswerTable;
   /** Replaces the sink that keeps everything. */
   newSink: ((message: Message) => SnapshotSink | Promise<SnapshotSink>) | undefined;
   #depth = 0;
+  #isClosed = false;
 
   constructor(answers: Partial<AnswerTable> = {}) {
     this.answers = { ...NO_ANSWERS, ...answers };
@@ -73,7 +74,7 @@ export class Witness implements Receiver {
       start: (receiver) => call(() => network.start(receiver)),
       send: (messages) => call(() => network.send(messages)),
       sendSnapshot: (snapshot) => {
-        this.snapshotsSent++;
+        if (!this.#isClosed) this.snapshotsSent++;
         call(() => network.sendSnapshot(snapshot));
       },
       addPeer: (id, urls) => call(() => network.addPeer(id, urls)),
@@ -82,7 +83,10 @@ export class Witness implements Receiver {
       removePeer: (id) => call(() => network.removePeer(id)),
       activeSince: (id) => call(() => network.activeSince(id)),
       ask: (urls, kind, question, timeoutMs) => call(() => network.ask(urls, kind, question, timeoutMs)),
-      close: () => call(() => network.close()),
+      close: () => {
+        this.#isClosed = true;
+        return call(() => network.close());
+      },
     };
   }
 
