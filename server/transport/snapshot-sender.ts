@@ -70,7 +70,7 @@ export class SnapshotSender {
 
   async #post(snapshot: OutgoingSnapshot): Promise<void> {
     if (this.#isBusy || this.#isStopped) {
-      await closeBody(snapshot.body);
+      letGo(snapshot.body[Symbol.asyncIterator]());
       throw new Error(this.#isStopped ? "this member stops" : "another snapshot is on its way to this member");
     }
     this.#isBusy = true;
@@ -99,34 +99,62 @@ export class SnapshotSender {
         dialMs: timing.dialMs,
       });
     } catch (error) {
-      await closeBody(body);
+      letGo(body[Symbol.asyncIterator]());
       throw error;
     }
     this.#request = request;
     const answered = readAnswer(request, ANSWER_MAX_BYTES);
-    let isAnswered = false;
-    const settled = answered.then(
-      () => {
-        isAnswered = true;
-      },
-      () => {
-        isAnswered = true;
-      },
-    );
+    const waiting = new WaitingForAnswer(answered);
     const head = framed(Message.encode(message));
     request.write(head);
-    let sent = head.length;
-    for await (const piece of body) {
-      if (isAnswered) break; // a refusal, or a broken connection
-      sent += piece.length;
-      if (!request.write(piece)) await Promise.race([settled, drained(request)]);
-    }
-    if (!isAnswered) {
+    const sent = head.length + (await this.#sendBody(request, body[Symbol.asyncIterator](), waiting));
+    if (!waiting.isOver) {
       request.setTimeout(timing.snapshotAnswerMs); // the receiver syncs the file before it answers
       request.end();
     }
     checkPost(await answered, this.#world);
     this.#remote.series.sentBytes.inc(sent);
+  }
+
+  /** How many bytes were written: all, or those until a refusal came or the connection broke, which no read holds up. */
+  async #sendBody(request: ClientRequest, body: AsyncIterator<Uint8Array>, waiting: WaitingForAnswer): Promise<number> {
+    let sent = 0;
+    while (!waiting.isOver) {
+      const reading = body.next();
+      const next = await waiting.or(reading);
+      if (next?.done === true) return sent;
+      if (next === undefined) {
+        letGo(body, reading);
+        return sent;
+      }
+      sent += next.value.length;
+      if (!request.write(next.value)) await waiting.or(drained(request));
+    }
+    letGo(body);
+    return sent;
+  }
+}
+
+/** Waits for this and that, but no longer than until the answer has come. (A race would keep every promise of it.) */
+class WaitingForAnswer {
+  isOver = false;
+  #wake: () => void = () => undefined;
+
+  constructor(answered: Promise<unknown>) {
+    const over = () => {
+      this.isOver = true;
+      this.#wake();
+    };
+    answered.then(over, over);
+  }
+
+  /** undefined: the answer came first. */
+  or<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve(undefined);
+      promise.then(resolve, reject);
+      if (this.isOver) this.#wake();
+    });
   }
 }
 
@@ -134,7 +162,8 @@ function drained(request: ClientRequest): Promise<void> {
   return new Promise((resolve) => request.once("drain", resolve));
 }
 
-/** Lets go of what stands behind a body that nobody reads. */
-async function closeBody(body: AsyncIterable<Uint8Array>): Promise<void> {
-  await body[Symbol.asyncIterator]().return?.();
+/** Lets go of what stands behind a body, once the read that is under way has come back. Nobody waits for it. */
+export function letGo(body: AsyncIterator<Uint8Array>, reading: Promise<unknown> = Promise.resolve()): void {
+  const close = async () => void (await body.return?.());
+  reading.then(close, () => undefined).catch(() => undefined); // it was of no use any more
 }

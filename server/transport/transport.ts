@@ -45,6 +45,7 @@ import { PROBING_PATH, probeAnswer } from "./probe.ts";
 import { answer, ask, questionKindOf } from "./questions.ts";
 import { Reports } from "./reports.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { letGo } from "./snapshot-sender.ts";
 import { DEFAULT_TIMING, type Surroundings, type Timing } from "./surroundings.ts";
 
 export type { Identity } from "./handshake.ts";
@@ -122,8 +123,12 @@ export class Transport implements Network {
   sendSnapshot(snapshot: OutgoingSnapshot): void {
     const { to } = snapshot.message;
     const peer = this.#peers.get(to);
-    if (peer !== undefined) peer.sendSnapshot(snapshot);
-    else this.#running().reports.snapshotStatus(to, false);
+    if (peer !== undefined) {
+      peer.sendSnapshot(snapshot);
+      return;
+    }
+    letGo(snapshot.body[Symbol.asyncIterator]());
+    this.#running().reports.snapshotStatus(to, false);
   }
 
   addPeer(id: bigint, urls: readonly string[]): void {
