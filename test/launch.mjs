@@ -21,6 +21,9 @@ switch (part) {
   case "fairness":
     await runBuilt(`${part}/run`, options);
     break;
+  case "simulate":
+    await runBuilt("simulation/run", options);
+    break;
   case "kubernetes": {
     const [subject = "store", ...variants] = options;
     await runBuilt(`kubernetes/${subject}`, variants);

@@ -7,6 +7,7 @@
  *     2  the command line could not be read
  *     by signal  SIGTERM or SIGINT, after everything was made durable
  */
+import { fileURLToPath } from "node:url";
 import { WorldError } from "../base/error.ts";
 import { type Invocation, readConfig } from "../config/config.ts";
 import { helpText, USAGE } from "../config/help.ts";
@@ -20,6 +21,7 @@ import { onSignal, resign, type Signal } from "../system/signals.ts";
 import { adviceFor } from "./advice.ts";
 import { type RunningServer, startServer } from "./compose.ts";
 import { isDataCommand, runDataCommand } from "./data/command.ts";
+import { type LocalCluster, readLocalCluster, runLocalCluster } from "./local-cluster.ts";
 import { welcome } from "./welcome.ts";
 
 const CALLER = "cli/main.ts";
@@ -28,6 +30,11 @@ async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   if (isDataCommand(argv)) {
     process.exitCode = await runDataCommand(argv);
+    return;
+  }
+  const local = localCluster(argv);
+  if (local !== undefined) {
+    process.exitCode = await runLocalCluster(local, fileURLToPath(import.meta.url));
     return;
   }
   const invocation = readInvocation();
@@ -39,6 +46,15 @@ async function main(): Promise<void> {
     process.exit(launch.exitCode);
   }
   await serve(invocation);
+}
+
+function localCluster(argv: readonly string[]): LocalCluster | undefined {
+  try {
+    return readLocalCluster(argv);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return process.exit(2);
+  }
 }
 
 /** Settings that cannot be read or make no sense end the process here. */
