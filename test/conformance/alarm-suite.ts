@@ -5,7 +5,7 @@ import { AlarmAction, AlarmType } from "../../server/proto/etcdserverpb.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { compare, nested, put, range, remove } from "./operations.ts";
 import { refusal, type Store } from "./store.ts";
-import { suite } from "./target.ts";
+import { aloneTest, suite } from "./target.ts";
 import { Watching } from "./watching.ts";
 
 const { GET, ACTIVATE, DEACTIVATE } = AlarmAction;
@@ -93,44 +93,50 @@ export const quotaSuite = suite("Quota", QUOTA_FLAGS, (store) => {
     assert.equal((await store.status()).dbSizeQuota, 2_097_152);
   });
 
-  test("a store that has grown over its quota raises the alarm, and refuses puts until there is room and it is off", async () => {
-    const { leader } = await store.status();
-    const value = "v".repeat(100_000);
-    const watching = new Watching(store.client);
-    await watching.create("q/", { rangeEnd: "q0" });
-    assert.equal(await fill(store, value), NO_SPACE);
-    assert.deepEqual(await store.alarm(GET), [{ memberId: leader, alarm: NOSPACE }]);
-    assert.equal(await refusal(store.put("q/small")), NO_SPACE);
-    assert.equal(await refusal(store.grant(1n, 600)), NO_SPACE);
-    const { count } = await store.range("q/", { rangeEnd: "q0" });
-    assert.ok(count > 5 && count < 60, `${count} values fit`);
-    await watching.events(count);
-    await watching.close();
+  aloneTest(
+    "a store that has grown over its quota raises the alarm, and refuses puts until there is room and it is off",
+    async () => {
+      const { leader } = await store.status();
+      const value = "v".repeat(100_000);
+      const watching = new Watching(store.client);
+      await watching.create("q/", { rangeEnd: "q0" });
+      assert.equal(await fill(store, value), NO_SPACE);
+      assert.deepEqual(await store.alarm(GET), [{ memberId: leader, alarm: NOSPACE }]);
+      assert.equal(await refusal(store.put("q/small")), NO_SPACE);
+      assert.equal(await refusal(store.grant(1n, 600)), NO_SPACE);
+      const { count } = await store.range("q/", { rangeEnd: "q0" });
+      assert.ok(count > 5 && count < 60, `${count} values fit`);
+      await watching.events(count);
+      await watching.close();
 
-    assert.equal((await store.delete("q/", { rangeEnd: "q0" })).deleted, count);
-    await store.compact(await store.revision(), { physical: true });
-    await store.client.unary(SERVICES.maintenance.methods.defragment);
-    assert.ok((await store.status()).dbSize < 2_097_152);
-    assert.equal(await refusal(store.put("q/small")), NO_SPACE, "still on");
-    await store.alarm(DEACTIVATE, NOSPACE, leader);
-    assert.equal(await refusal(store.put("q/small", value)), "OK");
-    assert.deepEqual(await store.alarm(GET), []);
-  });
+      assert.equal((await store.delete("q/", { rangeEnd: "q0" })).deleted, count);
+      await store.compact(await store.revision(), { physical: true });
+      await store.client.unary(SERVICES.maintenance.methods.defragment);
+      assert.ok((await store.status()).dbSize < 2_097_152);
+      assert.equal(await refusal(store.put("q/small")), NO_SPACE, "still on");
+      await store.alarm(DEACTIVATE, NOSPACE, leader);
+      assert.equal(await refusal(store.put("q/small", value)), "OK");
+      assert.deepEqual(await store.alarm(GET), []);
+    },
+  );
 
-  test("puts that come together may overrun the quota: those that are told so raise the alarm, and stand", async () => {
-    const value = "v".repeat(100_000);
-    const burst = Array.from({ length: 60 }, (_, at) => refusal(store.put(`burst/${at}`, value)));
-    const statuses = await Promise.all(burst);
-    const taken = statuses.filter((status) => status === "OK").length;
-    const { count } = await store.range("burst/", { rangeEnd: "burst0", countOnly: true });
-    assert.ok(count >= taken, `${count} of ${taken} are there`);
-    if (taken === statuses.length) assert.equal(await fill(store, value), NO_SPACE); // the size was measured late
-    assert.deepEqual(new Set(statuses), taken === 60 ? new Set(["OK"]) : new Set(["OK", NO_SPACE]));
-    assert.deepEqual(
-      (await store.alarm(GET)).map(({ alarm }) => alarm),
-      [NOSPACE],
-    );
-  });
+  aloneTest(
+    "puts that come together may overrun the quota: those that are told so raise the alarm, and stand",
+    async () => {
+      const value = "v".repeat(100_000);
+      const burst = Array.from({ length: 60 }, (_, at) => refusal(store.put(`burst/${at}`, value)));
+      const statuses = await Promise.all(burst);
+      const taken = statuses.filter((status) => status === "OK").length;
+      const { count } = await store.range("burst/", { rangeEnd: "burst0", countOnly: true });
+      assert.ok(count >= taken, `${count} of ${taken} are there`);
+      if (taken === statuses.length) assert.equal(await fill(store, value), NO_SPACE); // the size was measured late
+      assert.deepEqual(new Set(statuses), taken === 60 ? new Set(["OK"]) : new Set(["OK", NO_SPACE]));
+      assert.deepEqual(
+        (await store.alarm(GET)).map(({ alarm }) => alarm),
+        [NOSPACE],
+      );
+    },
+  );
 });
 
 /** Puts until one is refused; how. */

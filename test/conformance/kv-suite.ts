@@ -5,7 +5,7 @@ import { concatBytes } from "../../server/base/bytes.ts";
 import { RangeRequest, SortOrder, SortTarget } from "../../server/proto/etcdserverpb.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { type Fields, keysOf, kvOf, kvsOf, made, refusal, revisionOf, type Store, statusText } from "./store.ts";
-import { suite } from "./target.ts";
+import { aloneTest, suite } from "./target.ts";
 
 /** "From the key on", and with key and end so: everything. */
 const TO_THE_END = "\0";
@@ -19,7 +19,7 @@ export const kvSuite = suite("KV", [], (store) => {
     assert.equal(revisionOf(await store.put("first", "x")), 2);
   });
 
-  test("headers name cluster, member and term", async () => {
+  aloneTest("headers name cluster, member and term", async () => {
     const answers = [await store.range("k"), await store.put("k"), await store.delete("k"), await store.txn({})];
     const { header: expected, leader } = await store.status();
     assert.ok(expected !== undefined && expected.clusterId !== 0n && expected.memberId === leader);

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { ServingStatus } from "../../server/proto/healthpb.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { refusal, revisionOf, statusText } from "./store.ts";
-import { suite } from "./target.ts";
+import { aloneTest, suite } from "./target.ts";
 
 const { maintenance, cluster, health } = SERVICES;
 
 export const maintenanceSuite = suite("Maintenance, Cluster and Health", [], (store) => {
-  test("the status is that of a member that leads and has no worries", async () => {
+  aloneTest("the status is that of a member that leads and has no worries", async () => {
     const revision = await store.write("k");
     const status = await store.status();
     assert.match(status.version, /^3\.7\.\d+$/);
@@ -65,7 +65,7 @@ export const maintenanceSuite = suite("Maintenance, Cluster and Health", [], (st
     assert.ok(after.dbSize < before.dbSize, `${after.dbSize} bytes after, ${before.dbSize} before`);
   });
 
-  test("Cluster: the only member is listed with its name and addresses; headers have no revision", async () => {
+  aloneTest("Cluster: the only member is listed with its name and addresses; headers have no revision", async () => {
     await store.write("k");
     const { header, leader } = await store.status();
     for (const linearizable of [true, false]) {

@@ -32,7 +32,8 @@ import { GRPC_CODE_NAMES } from "../../server/rpc/status.ts";
 import { ClusterProcess } from "../support/cluster-process.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
-const MEMBERS = Number(process.env["CONFORMANCE_MEMBERS"] ?? 1);
+/** Of the cluster that the server under test is in. */
+export const MEMBERS = Number(process.env["CONFORMANCE_MEMBERS"] ?? 1);
 
 const { kv, lease, maintenance } = SERVICES;
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Store } from "./store.ts";
+import { MEMBERS, Store } from "./store.ts";
 
 export interface Target {
   readonly name: string;
@@ -16,6 +16,12 @@ export const KVORUM: Target = { name: "Kvorum" };
 
 /** A suite as `npm test` and the comparison with etcd start it. */
 export type Suite = (target: Target) => void;
+
+/** What is asked of a member that leads because it is alone: skipped, aloud, on one of several. */
+export function aloneTest(name: string, action: () => Promise<void>): void {
+  const skip = MEMBERS > 1 ? "of a member that is alone" : false;
+  void test(name, { skip }, action);
+}
 
 /** Registers the tests that `define` makes, on a server started with `flags`. */
 export function suite(title: string, flags: readonly string[], define: (store: Store) => void): Suite {
