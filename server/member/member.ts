@@ -65,6 +65,7 @@ import { LeaderDuties } from "./leader-duties.ts";
 import { Loop } from "./loop.ts";
 import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
+import { OutgoingSnapshots, type OutgoingSnapshotsHost } from "./outgoing-snapshots.ts";
 import { peerAnswers } from "./peer-answers.ts";
 import { NO_NETWORK, Peers } from "./peers.ts";
 import { Proposals } from "./proposals.ts";
@@ -128,6 +129,7 @@ export class Member {
   readonly #spare: SpareKeeper;
   readonly #viewWatch: ViewWatch;
   readonly #peers: Peers;
+  readonly #outgoing: OutgoingSnapshots;
   readonly #changes: MembershipChanges;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
@@ -192,7 +194,6 @@ export class Member {
       network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
       selfId: this.memberId,
       membership: this.#state.membership,
-      logger,
       answers: peerAnswers(this, options.serverVersion),
       owner: {
         message: (message) => {
@@ -200,10 +201,13 @@ export class Member {
           this.#loop.schedule();
         },
         unreachable: (id) => this.#raft.reportUnreachable(id),
-        snapshotStatus: (id, wasDelivered) => this.#raft.reportSnapshot(id, wasDelivered),
+        snapshotStatus: (id, wasDelivered) => this.#outgoing.finished(id, wasDelivered),
+        snapshotWanted: (message) => this.#outgoing.wanted(message),
         removed: () => this.#removed(),
       },
     });
+
+    this.#outgoing = new OutgoingSnapshots({ host: this.#snapshotsHost(), logger });
 
     const stored = loadConfState(backend);
     const confState = stored ?? log.log.confState;
@@ -387,6 +391,7 @@ export class Member {
     this.#proposals.failAll("Stopped");
     this.#changes.failAll("Stopped");
     await this.#peers.close();
+    this.#outgoing.close();
     this.#barrier.failAll("Stopped");
     this.#checkExpectations();
     // What was applied in part is applied again from the log.
@@ -622,16 +627,20 @@ export class Member {
 
   /** What is applied now, made durable first, as a bbolt file; `close` it. Throws TooManyRequests when too many are open. */
   async snapshot(): Promise<StoreSnapshot> {
+    const snapshot = await this.#openSnapshot();
+    this.#ports.logger.info("sending database snapshot", {
+      "storage-version": snapshot.version,
+      "read-views": this.#state.backend.openReadViews(),
+    });
+    return snapshot;
+  }
+
+  async #openSnapshot(): Promise<StoreSnapshot> {
     const { backend } = this.#state;
     await this.#commits.commit();
     if (this.#stopping) throw new EtcdError("Stopped");
     if (backend.openReadViews() >= SNAPSHOTS_MAX) throw new EtcdError("TooManyRequests");
-    const snapshot = new StoreSnapshot(backend.openReadView());
-    this.#ports.logger.info("sending database snapshot", {
-      "storage-version": snapshot.version,
-      "read-views": backend.openReadViews(),
-    });
-    return snapshot;
+    return new StoreSnapshot(backend.openReadView());
   }
 
   /** Resolves when what waits now has run. */
@@ -775,7 +784,7 @@ export class Member {
     // Of node 0 it has no effect, but raft may take the next one.
     const confState = this.#raft.applyConfChange(refusal === undefined ? change : { ...change, nodeId: 0n });
     this.#configured(entry.index, confState);
-    storeConfState(this.#state, confState);
+    storeConfState(this.#state.backend, confState);
     if (refusal === undefined) this.#peers.changed(change.nodeId);
     this.#changes.applied(change, refusal);
     if (this.#state.membership.isRemoved(this.memberId)) this.#removed();
@@ -817,6 +826,19 @@ export class Member {
         return match === undefined ? undefined : { match, last: lastIndex };
       },
       promoteAtLeader: async (id) => void (await this.#askLeader("promote", { id, token: "" })),
+    };
+  }
+
+  #snapshotsHost(): OutgoingSnapshotsHost {
+    return {
+      open: () => this.#openSnapshot(),
+      sizeBytes: () => this.#state.backend.sizeInUseBytes(),
+      send: (snapshot) => this.#peers.sendSnapshot(snapshot),
+      report: (id, wasDelivered) => {
+        this.#raft.reportSnapshot(id, wasDelivered);
+        this.#loop.schedule();
+      },
+      nextTurn: () => this.#nextTurn(),
     };
   }
 
