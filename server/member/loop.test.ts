@@ -122,6 +122,9 @@ class World {
       mayApply: () => this.mayApply,
       isAlone: () => this.isAlone,
       appliedThrough: (index) => this.#note(`applied through ${index}`),
+      prepareInstall: () => Promise.reject(new Error("no snapshot is expected")),
+      install: () => undefined,
+      installed: () => undefined,
       readStates: (states) => this.#note(`reads at ${states.map(({ index }) => index).join(" ")}`),
       softState: ({ role }) => this.#note(`role ${role}`),
       send: (messages) => {

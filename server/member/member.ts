@@ -50,7 +50,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../proto/etcdserverpb.ts";
-import { ConfChange, type ConfState, type Entry, EntryType } from "../proto/raftpb.ts";
+import { ConfChange, type ConfState, type Entry, EntryType, type Message, MessageType } from "../proto/raftpb.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import { SyncGuard } from "../wal/sync-guard.ts";
 import type { Wal } from "../wal/wal.ts";
@@ -71,6 +71,7 @@ import { NO_NETWORK, Peers } from "./peers.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
+import { markOf, SnapshotIntake, type StateMark } from "./snapshot-intake.ts";
 import { isAlone, LogSnapshots } from "./snapshots.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
@@ -130,6 +131,7 @@ export class Member {
   readonly #viewWatch: ViewWatch;
   readonly #peers: Peers;
   readonly #outgoing: OutgoingSnapshots;
+  readonly #intake: SnapshotIntake;
   readonly #changes: MembershipChanges;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
@@ -161,7 +163,9 @@ export class Member {
     this.requestTimeoutMs = 5000 + 2 * options.electionMs;
 
     this.#consistent = { ...loadConsistentIndex(backend) };
-    const log = bootstrap(options, ports.disk, this.#consistent.index, logger);
+    const stored = loadConfState(backend);
+    const mark = { term: this.#consistent.term, confState: stored };
+    const log = bootstrap(options, ports.disk, this.#consistent.index, logger, mark);
     this.memberId = log.memberId;
     this.clusterId = log.clusterId;
     this.#wal = log.wal;
@@ -197,9 +201,11 @@ export class Member {
       answers: peerAnswers(this, options.serverVersion),
       owner: {
         message: (message) => {
-          this.#raft.step(message);
+          if (message.type === MessageType.SNAP) this.#stepSnapshot(message);
+          else this.#raft.step(message);
           this.#loop.schedule();
         },
+        openSnapshot: (message) => this.#intake.open(message),
         unreachable: (id) => this.#raft.reportUnreachable(id),
         snapshotStatus: (id, wasDelivered) => this.#outgoing.finished(id, wasDelivered),
         snapshotWanted: (message) => this.#outgoing.wanted(message),
@@ -207,9 +213,15 @@ export class Member {
       },
     });
 
+    this.#intake = new SnapshotIntake({
+      disk: ports.disk,
+      backend,
+      logger,
+      folder: options.receivedFolder,
+      newestVersion: options.clusterVersion,
+    });
     this.#outgoing = new OutgoingSnapshots({ host: this.#snapshotsHost(), logger });
 
-    const stored = loadConfState(backend);
     const confState = stored ?? log.log.confState;
     this.#replaysChanges = stored === undefined;
     this.#raft = new RawNode({
@@ -271,6 +283,9 @@ export class Member {
         readStates: (states) => this.#barrier.answered(states),
         softState: ({ leaderId, role }) => this.#leadership(leaderId, role === "leader"),
         send: (messages) => this.#peers.send(messages),
+        prepareInstall: (snapshot) => this.#intake.prepare(markOf(snapshot).index),
+        install: (snapshot) => this.#install(markOf(snapshot)),
+        installed: (snapshot) => this.#installed(markOf(snapshot).index),
         fatal: (error) => ports.fatal(error),
       },
     });
@@ -392,6 +407,7 @@ export class Member {
     this.#changes.failAll("Stopped");
     await this.#peers.close();
     this.#outgoing.close();
+    await this.#intake.stop();
     this.#barrier.failAll("Stopped");
     this.#checkExpectations();
     // What was applied in part is applied again from the log.
@@ -840,6 +856,55 @@ export class Member {
       },
       nextTurn: () => this.#nextTurn(),
     };
+  }
+
+  // ---- the state of another member ------------------------------------------------------------------------------------
+
+  /** Its file has come and is loaded. What raft makes no use of is let go of. */
+  #stepSnapshot(message: Message): void {
+    const index = message.snapshot?.metadata?.index ?? 0;
+    if (this.#stopping || !this.#intake.isLoaded(index)) return; // without its file the message is worth nothing
+    this.#raft.step(message);
+    this.#intake.settle(this.#raft.pendingSnapshotIndex === index);
+  }
+
+  /**
+   * The loaded store takes the place of ours, and all that is kept in memory of it is read anew: at once, so that nobody
+   * meets the one without the other. Holds the loop for as long as a start reads its store.
+   */
+  #install({ index, term, confState }: StateMark): void {
+    const { clock, logger, random } = this.#ports;
+    const started = clock.monotonicMs();
+    const { membership, alarms, backend } = this.#state;
+    const before = membership.list();
+    this.hub.deliver();
+    this.#compactor.drop();
+    this.#intake.takePlace(index);
+    for (const _records of this.store.restore(random.below(2 ** 31)));
+    membership.restore();
+    alarms.restore();
+    this.lessor.clear();
+    restoreLeases(this.#state);
+    this.#consistent = { ...loadConsistentIndex(backend) };
+    assert(this.#consistent.index === index, "the store is of the entry that the snapshot is of");
+    this.#snapshots.replaced({ index, term, confState });
+    this.#configured(index, confState);
+    this.#peers.replaced(before);
+    this.hub.restored();
+    const pending = this.store.pendingCompaction;
+    if (pending !== undefined) this.#compactor.add(pending);
+    if (membership.isRemoved(this.memberId)) this.#removed();
+    logger.info("installed the state that another member sent", {
+      "snapshot-index": index,
+      "current-revision": this.store.currentRevision,
+      took: `${(clock.monotonicMs() - started).toFixed(3)}ms`,
+    });
+  }
+
+  /** The log says so too: what waited for entries that the state holds has them. */
+  #installed(index: number): void {
+    this.#intake.finished();
+    this.#appliedThrough(index);
   }
 
   #appliedThrough(index: number): void {

@@ -4,7 +4,7 @@
  */
 import { EtcdError } from "../base/error.ts";
 import type { MemberRecord, Membership } from "../cluster/membership.ts";
-import type { AnswerTable, Network, OutgoingSnapshot, Receiver } from "../ports/network.ts";
+import type { AnswerTable, Network, OutgoingSnapshot, Receiver, SnapshotSink } from "../ports/network.ts";
 import { type Message, MessageType } from "../proto/raftpb.ts";
 
 /** What raft is told. */
@@ -15,6 +15,8 @@ export interface PeersOwner {
   snapshotStatus(id: bigint, wasDelivered: boolean): void;
   /** Raft wants a state sent: its MsgSnap, which only says to whom and how new it must be. */
   snapshotWanted(message: Message): void;
+  /** See `Receiver.openSnapshot`. */
+  openSnapshot(message: Message): Promise<SnapshotSink>;
   /** The others say that we are no member any more. */
   removed(): void;
 }
@@ -78,6 +80,11 @@ export class Peers {
     this.#network.updatePeer(id, member.peerUrls);
   }
 
+  /** All of membership is new; `before` were members. */
+  replaced(before: readonly MemberRecord[]): void {
+    for (const { id } of [...before, ...this.#membership.list()]) this.changed(id);
+  }
+
   /** Since when (monotonic milliseconds) it can be reached; undefined: it cannot. */
   activeSince(id: bigint): number | undefined {
     return this.#network.activeSince(id);
@@ -97,9 +104,7 @@ export class Peers {
       snapshotStatus: (id, wasDelivered) => this.#owner.snapshotStatus(id, wasDelivered),
       isRemoved: (id) => this.#membership.isRemoved(id),
       selfRemoved: () => this.#owner.removed(),
-      openSnapshot: () => {
-        throw new EtcdError("Unimplemented", "this version takes no snapshot from another member");
-      },
+      openSnapshot: (message) => this.#owner.openSnapshot(message),
       answers: this.#answers,
     };
   }
