@@ -177,7 +177,7 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
   return {
     name: config.name,
     walFolder,
-    receivedFolder: join(config.dataDir, "member", "received"),
+    receivedFolder: resolve(config.dataDir, "member", "received"),
     initialCluster: config.initialCluster,
     clusterToken: config.initialClusterToken,
     strictReconfigCheck: config.strictReconfigCheck,

@@ -887,6 +887,7 @@ export class Member {
     restoreLeases(this.#state);
     this.#consistent = { ...loadConsistentIndex(backend) };
     assert(this.#consistent.index === index, "the store is of the entry that the snapshot is of");
+    this.#proposals.failAll("Timeout"); // entries that the state stands for are never seen here: what they came to is not known
     this.#snapshots.replaced({ index, term, confState });
     this.#configured(index, confState);
     this.#peers.replaced(before);

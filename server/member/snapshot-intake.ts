@@ -21,6 +21,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { SnapshotSink } from "../ports/network.ts";
 import type { ConfState, Message, Snapshot } from "../proto/raftpb.ts";
 import { BoltLoader } from "./bolt-loader.ts";
+import { makeDurableFolder } from "./durable-folder.ts";
 import { partPath, receivedPath, removeReceived } from "./received-files.ts";
 
 /** Written between two syncs while it comes in: what the page cache holds of it stays small. */
@@ -121,6 +122,7 @@ class Arrival implements SnapshotSink {
   phase: Phase = "receiving";
   readonly #from: bigint;
   readonly #parts: IntakeParts;
+  #hasBegun = false;
   #file: DiskFile | undefined;
   #sizeBytes = 0;
   #unsyncedBytes = 0;
@@ -139,7 +141,8 @@ class Arrival implements SnapshotSink {
   /** Makes the file. Throws `WorldError`. */
   begin(): void {
     const { disk, folder } = this.#parts;
-    disk.makeFolder(folder);
+    this.#hasBegun = true;
+    makeDurableFolder(disk, folder);
     removeReceived(disk, folder);
     this.#file = disk.open(partPath(folder, this.mark.index), { create: true });
   }
@@ -240,7 +243,7 @@ class Arrival implements SnapshotSink {
     await this.#replacement?.discard();
     try {
       this.#file?.close();
-      if (!wasTaken && this.#file !== undefined) removeReceived(this.#parts.disk, this.#parts.folder);
+      if (this.#hasBegun && !wasTaken) removeReceived(this.#parts.disk, this.#parts.folder);
     } catch {
       // The next arrival, or the next start, removes it.
     }

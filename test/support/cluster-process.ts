@@ -79,10 +79,10 @@ export class ClusterProcess {
   }
 
   /** A new member of the cluster, which knows of it; it is not launched. */
-  async add(command?: readonly string[], { isLearner = false } = {}): Promise<ClusterMember> {
+  async add(command?: readonly string[]): Promise<ClusterMember> {
     const first = this.members[0] as ClusterMember;
     const added = await this.#prepare(`m${this.members.length}`, command);
-    const request = { peerUrls: [added.peerUrl], isLearner };
+    const request = { peerUrls: [added.peerUrl] };
     const { members } = await settling(() => first.client.unary(cluster.methods.memberAdd, request, CALL));
     const initial = members.map(({ name, peerUrls }) => `${name || added.name}=${peerUrls[0]}`).join(",");
     added.flags.push(`--initial-cluster=${initial}`, "--initial-cluster-state=existing");

@@ -1,0 +1,76 @@
+/**
+ * kill -9 of a member at random moments while it takes in the state of another: it starts again every time, comes level in
+ * the end, and nothing that was acknowledged is missing. Takes CYCLES and SEED; what a kill meets is the machine's affair.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Prng } from "../../server/base/prng.ts";
+import { type ClusterMember, ClusterProcess } from "../support/cluster-process.ts";
+
+const CYCLES = Number(process.env["CYCLES"] ?? 10);
+const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const FLAGS = ["--snapshot-count=20", "--snapshot-catchup-entries=5", "--backend-batch-interval=20ms"];
+const WRITES = 40;
+const VALUE_BYTES = 100_000;
+const RECEIVING = "receiving database snapshot";
+const LOADED = "loaded the state that another member sent";
+const INSTALLED = "installed the state that another member sent";
+const REPAIRED = "the log does not say so yet";
+
+test(`${CYCLES} times kill -9 while a state comes in lose nothing (seed ${SEED})`, async (t) => {
+  const random = new Prng(SEED);
+  const cluster = await ClusterProcess.start([undefined, undefined, undefined], FLAGS);
+  const [first, , victim] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
+  const written: string[] = [];
+  const seen = { receiving: 0, loaded: 0, installed: 0, repaired: 0 };
+  let tookMs = 20_000; // the first one is let through, to learn how long it takes
+  try {
+    await victim.server.stop("SIGKILL");
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      const keys = Array.from({ length: WRITES }, (_, n) => `key ${cycle} ${n}`);
+      await Promise.all(keys.map((key) => first.put(key, new Uint8Array(VALUE_BYTES).fill(65 + (cycle % 26)))));
+      written.push(...keys);
+      const exited = victim.server.spawn();
+      if (await says(victim, RECEIVING, exited)) {
+        const began = performance.now();
+        const delayMs = cycle === 0 ? tookMs : random.below(Math.ceil(1.1 * tookMs));
+        while (performance.now() - began < delayMs && !victim.server.log.includes(INSTALLED)) await tick();
+        if (victim.server.log.includes(INSTALLED)) tookMs = Math.max(50, performance.now() - began);
+      }
+      await victim.server.stop("SIGKILL");
+      const { log } = victim.server;
+      if (log.includes(RECEIVING)) seen.receiving++;
+      if (log.includes(LOADED)) seen.loaded++;
+      if (log.includes(INSTALLED)) seen.installed++;
+      if (log.includes(REPAIRED)) seen.repaired++;
+    }
+    await victim.server.launch();
+    if (victim.server.log.includes(REPAIRED)) seen.repaired++;
+    const { hash, revision } = await cluster.level();
+    for (const key of written) assert.ok((await victim.local(key)) !== undefined, `"${key}" is there`);
+    t.diagnostic(`${JSON.stringify(seen)}; HashKV ${hash} at revision ${revision}`);
+    assert.ok(seen.receiving > CYCLES / 2, "kills met snapshots");
+  } catch (error) {
+    t.diagnostic(cluster.logs);
+    throw error;
+  } finally {
+    await cluster.remove();
+  }
+});
+
+/** Whether it has logged that; false when there is nothing to take in. Rejects when it ends by itself. */
+async function says(victim: ClusterMember, words: string, exited: Promise<unknown>): Promise<boolean> {
+  let ended = false;
+  void exited.then(() => {
+    ended = true;
+  });
+  for (const end = performance.now() + 15_000; performance.now() < end; await tick()) {
+    if (victim.server.log.includes(words)) return true;
+    if (ended) throw new Error(`the member ended by itself:\n${victim.server.log}`);
+  }
+  return false;
+}
+
+function tick(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}
