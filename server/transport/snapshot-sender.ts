@@ -122,7 +122,7 @@ export class SnapshotSender {
       if (!request.write(piece)) await Promise.race([settled, drained(request)]);
     }
     if (!isAnswered) {
-      request.setTimeout(timing.snapshotAnswerMs); // the receiver syncs the file before it answers
+      request.setTimeout(timing.snapshotAnswerMs); // the receiver stores and loads the file before it answers
       request.end();
     }
     checkPost(await answered, this.#world);
