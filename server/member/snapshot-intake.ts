@@ -179,8 +179,7 @@ class Arrival implements SnapshotSink {
 
   takePlace(): void {
     this.#check();
-    (this.#replacement as Replacement).takePlace();
-    this.phase = "over";
+    (this.#replacement as Replacement).takePlace(); // and stays taken until the log says so: its file is still needed
   }
 
   async #load(): Promise<void> {

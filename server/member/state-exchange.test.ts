@@ -214,6 +214,26 @@ test("a newer state overtakes one that is still coming; the message without its 
   await assertLevel(joiner, sent);
 });
 
+test("until the log says what the store is of no other state comes in, for its file says so instead", async () => {
+  const sent = await makeState();
+  const joiner = new Joiner(sent);
+  await joiner.begin();
+  const { world } = joiner;
+  const receiver = joiner.receiver as Receiver;
+  const sink = await receiver.openSnapshot(sent.message);
+  for (const piece of sent.bytes) await sink.write(piece);
+  await world.come(sink.end());
+  receiver.message(sent.message);
+  let isExchanged = 0;
+  while (wasReceived(world.disk, FOLDER, sent.index)) {
+    await assert.rejects(Promise.resolve(receiver.openSnapshot(sent.message)), /is being installed/);
+    if (loadConsistentIndex(world.backend).index === sent.index) isExchanged++;
+    await world.pass(1);
+  }
+  assert.ok(isExchanged > 0);
+  await assertLevel(joiner, sent);
+});
+
 test("a power cut at any operation of the disk leaves the old state or the new one, and the next start makes it whole", async (t) => {
   const sent = await makeState();
   const found = { before: 0, after: 0, repaired: 0 };
