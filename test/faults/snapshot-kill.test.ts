@@ -23,7 +23,6 @@ test(`${CYCLES} times kill -9 while a state comes in lose nothing (seed ${SEED})
   const [first, , victim] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
   const written: string[] = [];
   const seen = { receiving: 0, loaded: 0, installed: 0, repaired: 0 };
-  let tookMs = 20_000; // the first one is let through, to learn how long it takes
   try {
     await victim.server.stop("SIGKILL");
     for (let cycle = 0; cycle < CYCLES; cycle++) {
@@ -32,10 +31,10 @@ test(`${CYCLES} times kill -9 while a state comes in lose nothing (seed ${SEED})
       written.push(...keys);
       const exited = victim.server.spawn();
       if (await says(victim, RECEIVING, exited)) {
-        const began = performance.now();
-        const delayMs = cycle === 0 ? tookMs : random.below(Math.ceil(1.1 * tookMs));
-        while (performance.now() - began < delayMs && !victim.server.log.includes(INSTALLED)) await tick();
-        if (victim.server.log.includes(INSTALLED)) tookMs = Math.max(50, performance.now() - began);
+        // Half of the kills anywhere until it is loaded, the others around the moment when the stores are exchanged.
+        if (cycle % 2 === 1) await says(victim, LOADED, exited);
+        const delayMs = random.below(cycle % 2 === 1 ? 200 : 100 * (cycle + 1));
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
       await victim.server.stop("SIGKILL");
       const { log } = victim.server;
