@@ -239,8 +239,8 @@ class Arrival implements SnapshotSink {
     if (this.phase === "over") return;
     const wasTaken = this.phase === "taken";
     this.phase = "over";
-    await this.#replacement?.discard();
     try {
+      await this.#replacement?.discard();
       this.#file?.close();
       if (this.#hasBegun && !wasTaken) removeReceived(this.#parts.disk, this.#parts.folder);
     } catch {
