@@ -119,10 +119,10 @@ test("members come as voters or learners, are promoted, move and go", () => {
 test("who votes is kept as etcd keeps it, ids as whole numbers of 64 bits", () => {
   const { state } = opened();
   const stored = () => utf8Text(state.backend.get("meta", utf8Bytes("confState")) ?? new Uint8Array());
-  storeConfState(state, ConfState.create({ voters: [BIG_ID] }));
+  storeConfState(state.backend, ConfState.create({ voters: [BIG_ID] }));
   assert.equal(stored(), '{"voters":[10276657743932975437],"auto_leave":false}');
   storeConfState(
-    state,
+    state.backend,
     ConfState.create({ voters: [1n, 2n], learners: [3n], votersOutgoing: [4n], learnersNext: [5n], autoLeave: true }),
   );
   assert.equal(stored(), '{"voters":[1,2],"learners":[3],"voters_outgoing":[4],"learners_next":[5],"auto_leave":true}');

@@ -83,7 +83,7 @@ export function executeConfChange(state: State, change: ConfChange): void {
 const CONF_STATE_KEY = utf8Bytes("confState");
 
 /** What `storeConfState` has kept; undefined: nothing yet. Throws `SyntaxError` on what is not etcd's JSON. */
-export function loadConfState(backend: Backend): ConfState | undefined {
+export function loadConfState(backend: Pick<Backend, "get">): ConfState | undefined {
   const stored = backend.get("meta", CONF_STATE_KEY);
   if (stored === undefined) return undefined;
   const value = parseJsonWithIds(utf8Text(stored)) as Record<string, unknown>;
@@ -98,7 +98,7 @@ export function loadConfState(backend: Backend): ConfState | undefined {
 }
 
 /** Keeps raft's configuration beside the data, as etcd does in the bucket `meta`. */
-export function storeConfState(state: State, conf: ConfState): void {
+export function storeConfState(backend: Pick<Backend, "put">, conf: ConfState): void {
   const orUndefined = (ids: readonly bigint[]) => (ids.length === 0 ? undefined : ids);
   const text = writeJsonWithIds({
     voters: orUndefined(conf.voters),
@@ -107,5 +107,5 @@ export function storeConfState(state: State, conf: ConfState): void {
     learners_next: orUndefined(conf.learnersNext),
     auto_leave: conf.autoLeave,
   });
-  state.backend.put("meta", CONF_STATE_KEY, utf8Bytes(text));
+  backend.put("meta", CONF_STATE_KEY, utf8Bytes(text));
 }

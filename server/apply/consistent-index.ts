@@ -16,7 +16,7 @@ export interface ConsistentIndex {
 }
 
 /** What the last commit holds; zeros in a new store. */
-export function loadConsistentIndex(backend: Backend): ConsistentIndex {
+export function loadConsistentIndex(backend: Pick<Backend, "get">): ConsistentIndex {
   const read = (key: Uint8Array) => {
     const value = backend.get("meta", key);
     return value === undefined ? 0 : readUint64(value, 0);
@@ -25,7 +25,7 @@ export function loadConsistentIndex(backend: Backend): ConsistentIndex {
 }
 
 /** Puts it into the batch; the caller commits. */
-export function storeConsistentIndex(backend: Backend, { index, term }: ConsistentIndex): void {
+export function storeConsistentIndex(backend: Pick<Backend, "put">, { index, term }: ConsistentIndex): void {
   backend.put("meta", INDEX_KEY, uint64Bytes(index));
   backend.put("meta", TERM_KEY, uint64Bytes(term));
 }

@@ -177,6 +177,7 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
   return {
     name: config.name,
     walFolder,
+    receivedFolder: resolve(config.dataDir, "member", "received"),
     initialCluster: config.initialCluster,
     clusterToken: config.initialClusterToken,
     strictReconfigCheck: config.strictReconfigCheck,

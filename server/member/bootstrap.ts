@@ -1,15 +1,17 @@
 /** How a member comes to its log: it starts a new cluster, joins one that runs, or goes on with the log it finds. */
+import { assert } from "../base/assert.ts";
 import { utf8Bytes } from "../base/bytes.ts";
 import { memberIdText } from "../base/int64.ts";
 import { clusterIdOf, memberIdOf } from "../cluster/ids.ts";
 import { encodeMember, type MemberRecord } from "../cluster/membership.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
-import { ConfChange, ConfChangeType, ConfState, type Entry, EntryType } from "../proto/raftpb.ts";
+import { ConfChange, ConfChangeType, ConfState, type Entry, EntryType, type HardState } from "../proto/raftpb.ts";
 import { Metadata } from "../proto/walpb.ts";
 import { LogStorage } from "../raft/log-storage.ts";
 import { Wal } from "../wal/wal.ts";
 import type { JoinedCluster, MemberOptions } from "./options.ts";
+import { removeReceived, wasReceived } from "./received-files.ts";
 
 export interface Bootstrapped {
   readonly memberId: bigint;
@@ -25,9 +27,29 @@ export class BootstrapError extends Error {
   override readonly name = "BootstrapError";
 }
 
-/** Opens the log in `options.walFolder`, or begins a new cluster when there is none. `storeIndex`: how far the data has come. */
-export function bootstrap(options: MemberOptions, disk: Disk, storeIndex: number, logger: Logger): Bootstrapped {
-  if (Wal.exists(disk, options.walFolder)) return restart(options, disk, storeIndex, logger);
+/** What the store says of the last entry that it holds. */
+export interface StoreMark {
+  readonly term: number;
+  /** Undefined: it does not say who votes. */
+  readonly confState: ConfState | undefined;
+}
+
+/**
+ * Opens the log in `options.walFolder`, or begins a new cluster when there is none. `storeIndex`: how far the data has come.
+ * A store that was exchanged for the state of another member when the log did not say so yet is made good in the log.
+ */
+export function bootstrap(
+  options: MemberOptions,
+  disk: Disk,
+  storeIndex: number,
+  logger: Logger,
+  mark?: StoreMark,
+): Bootstrapped {
+  if (Wal.exists(disk, options.walFolder)) {
+    const restarted = restart(options, disk, { storeIndex, mark }, logger);
+    removeReceived(disk, options.receivedFolder);
+    return restarted;
+  }
   if (storeIndex > 0) {
     throw new BootstrapError(
       `the data has been applied up to entry ${storeIndex}, but there is no log in "${options.walFolder}": ` +
@@ -118,10 +140,24 @@ function firstEntries(peers: readonly { id: bigint; name: string; peerUrls: read
   });
 }
 
-function restart(options: MemberOptions, disk: Disk, storeIndex: number, logger: Logger): Bootstrapped {
+function restart(
+  options: MemberOptions,
+  disk: Disk,
+  { storeIndex, mark }: { readonly storeIndex: number; readonly mark: StoreMark | undefined },
+  logger: Logger,
+): Bootstrapped {
   const { wal, metadata, hardState, snapshot, entries, repaired } = Wal.open(disk, options.walFolder);
   if (repaired !== undefined) logger.warn("cut a torn record off the end of the log", { detail: repaired });
   const { nodeId, clusterId } = Metadata.decode(metadata);
+  if (hardState.commit < storeIndex && wasReceived(disk, options.receivedFolder, storeIndex)) {
+    logger.warn(
+      "the store is the state that another member sent, and the log does not say so yet: it goes on from there",
+      {
+        "snapshot-index": storeIndex,
+      },
+    );
+    return { memberId: nodeId, clusterId, wal, ...goOnFrom(wal, hardState, storeIndex, mark) };
+  }
   if (storeIndex < snapshot.index) {
     throw new BootstrapError(
       `the log in "${options.walFolder}" begins after entry ${snapshot.index}, but the data has been applied only up to ` +
@@ -154,4 +190,26 @@ function restart(options: MemberOptions, disk: Disk, storeIndex: number, logger:
     entries,
   });
   return { memberId: nodeId, clusterId, wal, log, snapshotIndex: snapshot.index };
+}
+
+/**
+ * The end of an exchange that a crash met: what the log was to say is in the store itself. Entries that the log holds beyond
+ * it are of an older term and were overtaken, else raft would not have taken the state. A term that the log has not heard of
+ * has no vote of ours: nothing was said before it was synced.
+ */
+function goOnFrom(
+  wal: Wal,
+  before: HardState,
+  index: number,
+  mark: StoreMark | undefined,
+): { log: LogStorage; snapshotIndex: number } {
+  const confState = mark?.confState;
+  assert(mark !== undefined && confState !== undefined, "a store that came from another member says who votes");
+  const term = Math.max(before.term, mark.term);
+  const hardState = { term, vote: term === before.term ? before.vote : 0n, commit: index };
+  const snapshot = { index, term: mark.term, confState };
+  wal.saveSnapshot(snapshot);
+  wal.save(hardState, []);
+  wal.syncNow();
+  return { log: new LogStorage({ hardState, snapshot, entries: [] }), snapshotIndex: index };
 }

@@ -60,9 +60,14 @@ export class Compactor {
     return new Promise((resolve) => last.finished.push(resolve));
   }
 
-  stop(): void {
+  /** The store is another one: what was to be deleted in it is gone with it. */
+  drop(): void {
     this.#timer?.cancel();
     for (const job of this.#jobs.splice(0)) for (const finished of job.finished) finished();
+  }
+
+  stop(): void {
+    this.drop();
   }
 
   #arm(delayMs: number): void {
@@ -96,6 +101,7 @@ export class Compactor {
 
   async #finish(job: Job, startedMs: number): Promise<void> {
     await this.#commit();
+    if (this.#jobs[0] !== job) return; // dropped meanwhile
     const tookMs = this.#clock.monotonicMs() - startedMs;
     this.#metrics.compacted(tookMs);
     this.#logger.info("finished scheduled compaction", {

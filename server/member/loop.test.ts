@@ -4,7 +4,7 @@ import { SimClock } from "../../test/simulation/world/clock.ts";
 import { Deferred, pass } from "../../test/support/settling.ts";
 import { Prng } from "../base/prng.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type Entry, EntryType, type HardState, Message } from "../proto/raftpb.ts";
+import { ConfState, type Entry, EntryType, type HardState, Message } from "../proto/raftpb.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Ready } from "../raft/ready.ts";
 import type { SyncGuard } from "../wal/sync-guard.ts";
@@ -43,6 +43,8 @@ class World {
   readonly fatal: unknown[] = [];
   /** Syncs beside the loop that wait for the test. */
   readonly syncs: Deferred[] = [];
+  /** Until then no state takes the place of another. */
+  prepared = new Deferred();
   /** What an operation does beside being noted. */
   readonly onto: { save?: () => void; syncNow?: () => void; apply?: (index: number) => void; persisted?: () => void } =
     {};
@@ -91,13 +93,14 @@ class World {
     };
   }
 
-  #wal(): Pick<Wal, "save" | "syncNow" | "sync"> {
+  #wal(): Pick<Wal, "save" | "saveSnapshot" | "syncNow" | "sync"> {
     return {
       save: (hardState: HardState | undefined, saved: readonly Entry[]) => {
         this.#note(`save ${spanOf(saved)}${hardState === undefined ? "" : ` commit ${hardState.commit}`}`);
         this.onto.save?.();
         return saved.length;
       },
+      saveSnapshot: ({ index }: { index: number }) => this.#note(`mark ${index}`),
       syncNow: () => {
         this.onto.syncNow?.();
         this.#note("synced");
@@ -122,6 +125,12 @@ class World {
       mayApply: () => this.mayApply,
       isAlone: () => this.isAlone,
       appliedThrough: (index) => this.#note(`applied through ${index}`),
+      prepareInstall: ({ metadata }) => {
+        this.#note(`prepare ${metadata?.index}`);
+        return this.prepared.promise;
+      },
+      install: ({ metadata }) => this.#note(`install ${metadata?.index}`),
+      installed: ({ metadata }) => this.#note(`installed ${metadata?.index}`),
       readStates: (states) => this.#note(`reads at ${states.map(({ index }) => index).join(" ")}`),
       softState: ({ role }) => this.#note(`role ${role}`),
       send: (messages) => {
@@ -415,4 +424,44 @@ test("after a stop nothing is begun, and a sync that ends then counts for nothin
   assert.deepEqual(world.journal, ["save 1", "sync begins", "synced"]);
   assert.deepEqual(await world.give({ entries: entries(2, 2) }), []);
   assert.deepEqual(world.fatal, []);
+});
+
+// ---- the state of another member ---------------------------------------------------------------------------------------
+
+test("a received state waits until what was committed is applied, then the store is exchanged, then the log says so", async () => {
+  const world = new World();
+  world.isAlone = false;
+  world.mayApply = false;
+  const confState = ConfState.create({ voters: [1n] });
+  const snapshot = { data: new Uint8Array(0), metadata: { index: 9, term: 2, confState } };
+  const journal = await world.give(
+    { committedEntries: entries(1, 2) },
+    {
+      snapshot,
+      hardState: { term: 2, vote: 0n, commit: 9 },
+      messages: [message(10)],
+      messagesAfterSync: [message(20)],
+      mustSync: true,
+    },
+    { entries: entries(10, 10) },
+  );
+  assert.deepEqual(journal, ["persisted nothing", "send 10"], "no round after it, and entries before it come first");
+  world.mayApply = true;
+  assert.deepEqual(await world.give(), ["apply 1", "apply 2", "raft: applied to 2", "applied through 2", "prepare 9"]);
+  assert.deepEqual(await world.give(), [], "once");
+  world.prepared.resolve();
+  assert.deepEqual(await world.give(), ["install 9", "mark 9", "save nothing commit 9", "sync begins", "save 10"]);
+  world.journal.length = 0;
+  world.syncs[0]?.resolve();
+  await pass(world.clock, 0);
+  assert.deepEqual(world.journal, ["synced", "persisted nothing", "installed 9", "send 20", "sync begins"]);
+});
+
+test("a state that cannot take the place of ours ends the member", async () => {
+  const world = new World();
+  const snapshot = { data: new Uint8Array(0), metadata: { index: 9, term: 2, confState: ConfState.create() } };
+  await world.give({ snapshot, mustSync: true });
+  world.prepared.reject(new Error("no disk"));
+  assert.deepEqual(await world.give({ entries: entries(1, 1) }), []);
+  assert.equal(world.fatal.length, 1);
 });

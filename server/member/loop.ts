@@ -6,8 +6,9 @@
  * heartbeats and appends leave however slow its disk is, and what they rest on counts in order. A failed write or sync
  * is fatal.
  */
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Entry, Message } from "../proto/raftpb.ts";
+import type { Entry, Message, Snapshot } from "../proto/raftpb.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { ReadState } from "../raft/read-index.ts";
 import type { Ready, SoftState } from "../raft/ready.ts";
@@ -34,6 +35,12 @@ export interface LoopDuties {
   readStates(states: readonly ReadState[]): void;
   softState(state: SoftState): void;
   send(messages: readonly Message[]): void;
+  /** The state of a snapshot that raft has taken is about to take the place of ours; resolves when it can. */
+  prepareInstall(snapshot: Snapshot): Promise<void>;
+  /** It takes the place, durably: after this all that is asked and applied is of it. */
+  install(snapshot: Snapshot): void;
+  /** The log says so too, durably. */
+  installed(snapshot: Snapshot): void;
   fatal(error: unknown): void;
 }
 
@@ -50,6 +57,9 @@ export class Loop {
   /** Written and not yet synced, in order; none of a member alone. Raft bounds them (`READYS_OUT_MAX`). */
   #unsynced: Ready[] = [];
   #stopped = false;
+  /** Its snapshot is to take the place of our state, once what was committed before is applied: no round until then. */
+  #installing: Ready | undefined;
+  #preparing = false;
   /** Committed and not yet applied, from `#next` on. Bounded by the backlog that proposals are refused at. */
   #committed: Entry[] = [];
   #next = 0;
@@ -94,6 +104,7 @@ export class Loop {
       this.#duties.beforeRound();
       while (this.#mayRound() && this.#raft.hasReady()) this.#round(this.#raft.ready());
       this.#applySlice();
+      this.#prepareInstall();
     } catch (error) {
       this.#stopped = true;
       this.#duties.fatal(error);
@@ -101,7 +112,7 @@ export class Loop {
   }
 
   #mayRound(): boolean {
-    return !this.#syncing || !this.#duties.isAlone();
+    return this.#installing === undefined && (!this.#syncing || !this.#duties.isAlone());
   }
 
   #round(ready: Ready): void {
@@ -110,11 +121,11 @@ export class Loop {
     // These are on disk already: they wait for no sync.
     for (const entry of ready.committedEntries) this.#committed.push(entry);
     if (ready.readStates.length > 0) this.#duties.readStates(ready.readStates);
-    if (ready.entries.length > 0 || ready.hardState !== undefined) {
-      const started = this.#clock.monotonicMs();
-      const bytes = this.#wal.save(ready.hardState, ready.entries);
-      this.#metrics.walWritten(bytes, this.#clock.monotonicMs() - started);
+    if (ready.snapshot !== undefined) {
+      this.#installing = ready;
+      return;
     }
+    this.#save(ready);
     if (!this.#duties.isAlone() || this.#unsynced.length > 0) {
       this.#unsynced.push(ready);
       this.#syncBeside();
@@ -129,6 +140,48 @@ export class Loop {
       this.#unsynced.push(ready);
       this.#syncBeside();
     }
+  }
+
+  #save(ready: Ready): void {
+    if (ready.entries.length > 0 || ready.hardState !== undefined) {
+      const started = this.#clock.monotonicMs();
+      const bytes = this.#wal.save(ready.hardState, ready.entries);
+      this.#metrics.walWritten(bytes, this.#clock.monotonicMs() - started);
+    }
+  }
+
+  /** Waits until nothing of our state is applied any more, then has the other one take its place. */
+  #prepareInstall(): void {
+    const snapshot = this.#installing?.snapshot;
+    if (snapshot === undefined || this.#preparing || this.#next < this.#committed.length) return;
+    this.#preparing = true;
+    this.#duties
+      .prepareInstall(snapshot)
+      .then(() => {
+        if (this.#stopped) return;
+        this.#install();
+        this.#run();
+      })
+      .catch((error: unknown) => {
+        if (this.#stopped) return;
+        this.#stopped = true;
+        this.#duties.fatal(error);
+      });
+  }
+
+  /** The store first, then the log: a store ahead of its log is made good by the next start, the reverse could not be. */
+  #install(): void {
+    const ready = this.#installing as Ready;
+    const snapshot = ready.snapshot as Snapshot;
+    const { metadata } = snapshot;
+    assert(metadata !== undefined, "a snapshot says what it is of");
+    this.#duties.install(snapshot);
+    this.#wal.saveSnapshot(metadata);
+    this.#save(ready);
+    this.#installing = undefined;
+    this.#preparing = false;
+    this.#unsynced.push(ready);
+    this.#syncBeside();
   }
 
   /** One sync for all that has been written until now; what comes meanwhile has the next. */
@@ -168,6 +221,7 @@ export class Loop {
   /** The sync under `ready` has returned: from here on it counts. */
   #finish(ready: Ready): void {
     this.#raft.persisted(ready);
+    if (ready.snapshot !== undefined) this.#duties.installed(ready.snapshot);
     this.#duties.send(ready.messagesAfterSync);
   }
 

@@ -50,7 +50,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../proto/etcdserverpb.ts";
-import { ConfChange, type ConfState, type Entry, EntryType } from "../proto/raftpb.ts";
+import { ConfChange, type ConfState, type Entry, EntryType, type Message, MessageType } from "../proto/raftpb.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import { SyncGuard } from "../wal/sync-guard.ts";
 import type { Wal } from "../wal/wal.ts";
@@ -65,11 +65,13 @@ import { LeaderDuties } from "./leader-duties.ts";
 import { Loop } from "./loop.ts";
 import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
+import { OutgoingSnapshots, type OutgoingSnapshotsHost } from "./outgoing-snapshots.ts";
 import { peerAnswers } from "./peer-answers.ts";
 import { NO_NETWORK, Peers } from "./peers.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
+import { markOf, SnapshotIntake, type StateMark } from "./snapshot-intake.ts";
 import { isAlone, LogSnapshots } from "./snapshots.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
@@ -128,6 +130,8 @@ export class Member {
   readonly #spare: SpareKeeper;
   readonly #viewWatch: ViewWatch;
   readonly #peers: Peers;
+  readonly #outgoing: OutgoingSnapshots;
+  readonly #intake: SnapshotIntake;
   readonly #changes: MembershipChanges;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
@@ -159,7 +163,9 @@ export class Member {
     this.requestTimeoutMs = 5000 + 2 * options.electionMs;
 
     this.#consistent = { ...loadConsistentIndex(backend) };
-    const log = bootstrap(options, ports.disk, this.#consistent.index, logger);
+    const stored = loadConfState(backend);
+    const mark = { term: this.#consistent.term, confState: stored };
+    const log = bootstrap(options, ports.disk, this.#consistent.index, logger, mark);
     this.memberId = log.memberId;
     this.clusterId = log.clusterId;
     this.#wal = log.wal;
@@ -192,20 +198,30 @@ export class Member {
       network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
       selfId: this.memberId,
       membership: this.#state.membership,
-      logger,
       answers: peerAnswers(this, options.serverVersion),
       owner: {
         message: (message) => {
-          this.#raft.step(message);
+          if (message.type === MessageType.SNAP) this.#stepSnapshot(message);
+          else this.#raft.step(message);
           this.#loop.schedule();
         },
+        openSnapshot: (message) => this.#intake.open(message),
         unreachable: (id) => this.#raft.reportUnreachable(id),
-        snapshotStatus: (id, wasDelivered) => this.#raft.reportSnapshot(id, wasDelivered),
+        snapshotStatus: (id, wasDelivered) => this.#outgoing.finished(id, wasDelivered),
+        snapshotWanted: (message) => this.#outgoing.wanted(message),
         removed: () => this.#removed(),
       },
     });
 
-    const stored = loadConfState(backend);
+    this.#intake = new SnapshotIntake({
+      disk: ports.disk,
+      backend,
+      logger,
+      folder: options.receivedFolder,
+      newestVersion: options.clusterVersion,
+    });
+    this.#outgoing = new OutgoingSnapshots({ host: this.#snapshotsHost(), logger });
+
     const confState = stored ?? log.log.confState;
     this.#replaysChanges = stored === undefined;
     this.#raft = new RawNode({
@@ -267,6 +283,9 @@ export class Member {
         readStates: (states) => this.#barrier.answered(states),
         softState: ({ leaderId, role }) => this.#leadership(leaderId, role === "leader"),
         send: (messages) => this.#peers.send(messages),
+        prepareInstall: (snapshot) => this.#intake.prepare(markOf(snapshot).index),
+        install: (snapshot) => this.#install(markOf(snapshot)),
+        installed: (snapshot) => this.#installed(markOf(snapshot).index),
         fatal: (error) => ports.fatal(error),
       },
     });
@@ -387,6 +406,8 @@ export class Member {
     this.#proposals.failAll("Stopped");
     this.#changes.failAll("Stopped");
     await this.#peers.close();
+    this.#outgoing.close();
+    await this.#intake.stop();
     this.#barrier.failAll("Stopped");
     this.#checkExpectations();
     // What was applied in part is applied again from the log.
@@ -622,16 +643,20 @@ export class Member {
 
   /** What is applied now, made durable first, as a bbolt file; `close` it. Throws TooManyRequests when too many are open. */
   async snapshot(): Promise<StoreSnapshot> {
+    const snapshot = await this.#openSnapshot();
+    this.#ports.logger.info("sending database snapshot", {
+      "storage-version": snapshot.version,
+      "read-views": this.#state.backend.openReadViews(),
+    });
+    return snapshot;
+  }
+
+  async #openSnapshot(): Promise<StoreSnapshot> {
     const { backend } = this.#state;
     await this.#commits.commit();
     if (this.#stopping) throw new EtcdError("Stopped");
     if (backend.openReadViews() >= SNAPSHOTS_MAX) throw new EtcdError("TooManyRequests");
-    const snapshot = new StoreSnapshot(backend.openReadView());
-    this.#ports.logger.info("sending database snapshot", {
-      "storage-version": snapshot.version,
-      "read-views": backend.openReadViews(),
-    });
-    return snapshot;
+    return new StoreSnapshot(backend.openReadView());
   }
 
   /** Resolves when what waits now has run. */
@@ -775,7 +800,7 @@ export class Member {
     // Of node 0 it has no effect, but raft may take the next one.
     const confState = this.#raft.applyConfChange(refusal === undefined ? change : { ...change, nodeId: 0n });
     this.#configured(entry.index, confState);
-    storeConfState(this.#state, confState);
+    storeConfState(this.#state.backend, confState);
     if (refusal === undefined) this.#peers.changed(change.nodeId);
     this.#changes.applied(change, refusal);
     if (this.#state.membership.isRemoved(this.memberId)) this.#removed();
@@ -818,6 +843,69 @@ export class Member {
       },
       promoteAtLeader: async (id) => void (await this.#askLeader("promote", { id, token: "" })),
     };
+  }
+
+  #snapshotsHost(): OutgoingSnapshotsHost {
+    return {
+      open: () => this.#openSnapshot(),
+      sizeBytes: () => this.#state.backend.sizeInUseBytes(),
+      send: (snapshot) => this.#peers.sendSnapshot(snapshot),
+      report: (id, wasDelivered) => {
+        this.#raft.reportSnapshot(id, wasDelivered);
+        this.#loop.schedule();
+      },
+      nextTurn: () => this.#nextTurn(),
+    };
+  }
+
+  // ---- the state of another member ------------------------------------------------------------------------------------
+
+  /** Its file has come and is loaded. What raft makes no use of is let go of. */
+  #stepSnapshot(message: Message): void {
+    const index = message.snapshot?.metadata?.index ?? 0;
+    if (this.#stopping || !this.#intake.isLoaded(index)) return; // without its file the message is worth nothing
+    this.#raft.step(message);
+    this.#intake.settle(this.#raft.pendingSnapshotIndex === index);
+  }
+
+  /**
+   * The loaded store takes the place of ours, and all that is kept in memory of it is read anew: at once, so that nobody
+   * meets the one without the other. Holds the loop for as long as a start reads its store.
+   */
+  #install({ index, term, confState }: StateMark): void {
+    const { clock, logger, random } = this.#ports;
+    const started = clock.monotonicMs();
+    const { membership, alarms, backend } = this.#state;
+    const before = membership.list();
+    this.hub.deliver();
+    this.#compactor.drop();
+    this.#intake.takePlace(index);
+    for (const _records of this.store.restore(random.below(2 ** 31)));
+    membership.restore();
+    alarms.restore();
+    this.lessor.clear();
+    restoreLeases(this.#state);
+    this.#consistent = { ...loadConsistentIndex(backend) };
+    assert(this.#consistent.index === index, "the store is of the entry that the snapshot is of");
+    this.#proposals.failAll("Timeout"); // entries that the state stands for are never seen here: what they came to is not known
+    this.#snapshots.replaced({ index, term, confState });
+    this.#configured(index, confState);
+    this.#peers.replaced(before);
+    this.hub.restored();
+    const pending = this.store.pendingCompaction;
+    if (pending !== undefined) this.#compactor.add(pending);
+    if (membership.isRemoved(this.memberId)) this.#removed();
+    logger.info("installed the state that another member sent", {
+      "snapshot-index": index,
+      "current-revision": this.store.currentRevision,
+      took: `${(clock.monotonicMs() - started).toFixed(3)}ms`,
+    });
+  }
+
+  /** The log says so too: what waited for entries that the state holds has them. */
+  #installed(index: number): void {
+    this.#intake.finished();
+    this.#appliedThrough(index);
   }
 
   #appliedThrough(index: number): void {

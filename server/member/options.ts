@@ -11,6 +11,8 @@ import type { MemberMetrics } from "./member-metrics.ts";
 export interface MemberOptions {
   readonly name: string;
   readonly walFolder: string;
+  /** Where states that other members send come to. */
+  readonly receivedFolder: string;
   /** Peer URLs by member name, this member's among them. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly clusterToken: string;

@@ -3,10 +3,8 @@
  * messages to and from them. Decides nothing about membership: it follows the one store of it.
  */
 import { EtcdError } from "../base/error.ts";
-import { memberIdText } from "../base/int64.ts";
 import type { MemberRecord, Membership } from "../cluster/membership.ts";
-import type { Logger } from "../ports/logger.ts";
-import type { AnswerTable, Network, Receiver } from "../ports/network.ts";
+import type { AnswerTable, Network, OutgoingSnapshot, Receiver, SnapshotSink } from "../ports/network.ts";
 import { type Message, MessageType } from "../proto/raftpb.ts";
 
 /** What raft is told. */
@@ -15,6 +13,10 @@ export interface PeersOwner {
   message(message: Message): void;
   unreachable(id: bigint): void;
   snapshotStatus(id: bigint, wasDelivered: boolean): void;
+  /** Raft wants a state sent: its MsgSnap, which only says to whom and how new it must be. */
+  snapshotWanted(message: Message): void;
+  /** See `Receiver.openSnapshot`. */
+  openSnapshot(message: Message): Promise<SnapshotSink>;
   /** The others say that we are no member any more. */
   removed(): void;
 }
@@ -23,7 +25,6 @@ export class Peers {
   readonly #network: Network;
   readonly #selfId: bigint;
   readonly #membership: Membership;
-  readonly #logger: Logger;
   readonly #owner: PeersOwner;
   readonly #answers: AnswerTable;
 
@@ -31,14 +32,12 @@ export class Peers {
     network: Network;
     selfId: bigint;
     membership: Membership;
-    logger: Logger;
     owner: PeersOwner;
     answers: AnswerTable;
   }) {
     this.#network = parts.network;
     this.#selfId = parts.selfId;
     this.#membership = parts.membership;
-    this.#logger = parts.logger;
     this.#owner = parts.owner;
     this.#answers = parts.answers;
   }
@@ -61,7 +60,12 @@ export class Peers {
     if (messages.length === 0) return;
     const snapshots = messages.filter(({ type }) => type === MessageType.SNAP);
     this.#network.send(snapshots.length === 0 ? messages : messages.filter(({ type }) => type !== MessageType.SNAP));
-    for (const { to } of snapshots) this.#snapshotWanted(to);
+    for (const message of snapshots) this.#owner.snapshotWanted(message);
+  }
+
+  /** Sends a whole state beside all else; `snapshotStatus` tells what became of it. */
+  sendSnapshot(snapshot: OutgoingSnapshot): void {
+    this.#network.sendSnapshot(snapshot);
   }
 
   /** The membership of `id` was changed by an entry. */
@@ -76,6 +80,11 @@ export class Peers {
     this.#network.updatePeer(id, member.peerUrls);
   }
 
+  /** All of membership is new; `before` were members. */
+  replaced(before: readonly MemberRecord[]): void {
+    for (const { id } of [...before, ...this.#membership.list()]) this.changed(id);
+  }
+
   /** Since when (monotonic milliseconds) it can be reached; undefined: it cannot. */
   activeSince(id: bigint): number | undefined {
     return this.#network.activeSince(id);
@@ -88,14 +97,6 @@ export class Peers {
     return this.#membership.list().filter(({ id }) => id !== this.#selfId);
   }
 
-  /** It is too far behind for the log. What it needs is a copy of the store, which is not sent yet. */
-  #snapshotWanted(id: bigint): void {
-    this.#logger.warn("a member is too far behind for the log: remove it and add it anew with an empty folder", {
-      "remote-peer-id": memberIdText(id),
-    });
-    this.#owner.snapshotStatus(id, false);
-  }
-
   get #receiver(): Receiver {
     return {
       message: (message) => this.#owner.message(message),
@@ -103,9 +104,7 @@ export class Peers {
       snapshotStatus: (id, wasDelivered) => this.#owner.snapshotStatus(id, wasDelivered),
       isRemoved: (id) => this.#membership.isRemoved(id),
       selfRemoved: () => this.#owner.removed(),
-      openSnapshot: () => {
-        throw new EtcdError("Unimplemented", "this version takes no snapshot from another member");
-      },
+      openSnapshot: (message) => this.#owner.openSnapshot(message),
       answers: this.#answers,
     };
   }

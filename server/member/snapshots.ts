@@ -57,6 +57,14 @@ export class LogSnapshots {
     this.#confStates.push({ index, value: confState });
   }
 
+  /** The store is of another member's now, and so is what the log begins with; the log itself says so already. */
+  replaced({ index, term, confState }: { index: number; term: number; confState: ConfState }): void {
+    this.#snapshotIndex = index;
+    this.#bytes = 0;
+    this.#confStates.splice(0, Number.POSITIVE_INFINITY, { index, value: confState });
+    this.#terms.splice(0, Number.POSITIVE_INFINITY, { index, value: term });
+  }
+
   /** An entry was applied: for the first time, or again after a restart. */
   noteApplied(entry: Entry): void {
     this.#bytes += entrySize(entry);
@@ -78,7 +86,7 @@ export class LogSnapshots {
   maybeTake(index: number): void {
     const entries = index - this.#snapshotIndex;
     const bytes = Math.max(this.#bytes, this.#log.bytes);
-    if (entries === 0 || (entries <= this.#count && bytes <= this.#logBytes)) return;
+    if (entries <= 0 || (entries <= this.#count && bytes <= this.#logBytes)) return;
     this.#snapshotIndex = index;
     this.#bytes = 0;
     const confState = valueAt(this.#confStates, index);

@@ -3,14 +3,18 @@
  * in it is of one commit, the applied index too. In slices, so that the member goes on meanwhile; the view pins pages of
  * the store until `close`.
  */
+import { loadConfState } from "../apply/cluster-requests.ts";
+import { type ConsistentIndex, loadConsistentIndex } from "../apply/consistent-index.ts";
 import { assert } from "../base/assert.ts";
 import { utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { BoltError } from "../bolt/format.ts";
 import type { Row } from "../bolt/reader.ts";
 import { type BoltContents, type BoltLayout, planBolt, type RowSize, writeBolt } from "../bolt/writer.ts";
+import { type V2Members, v2MembersOf } from "../cluster/v2-store.ts";
 import type { ReadView } from "../ports/backend.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
+import type { ConfState } from "../proto/raftpb.ts";
 
 const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
 /** One slice: about a millisecond of reading. */
@@ -33,6 +37,21 @@ export class StoreSnapshot {
     this.version = version === undefined ? "" : utf8Text(version);
     this.#contents = contentsOf(view);
     this.#plan = planBolt(this.#contents);
+  }
+
+  /** How far the log is applied in it. */
+  get applied(): ConsistentIndex {
+    return loadConsistentIndex(this.#view);
+  }
+
+  /** Who votes as of `applied`; undefined: the store does not say. */
+  get confState(): ConfState | undefined {
+    return loadConfState(this.#view);
+  }
+
+  /** The members in it. */
+  get members(): V2Members {
+    return v2MembersOf(this.#view);
   }
 
   /** A slice of working out the size; true once it is known. Refuses what no bbolt file can hold, an overlong name. */

@@ -50,6 +50,11 @@ export interface Backend {
   /** Gives free space back to the file system, in slices, without stopping reads and writes. */
   defragment(): Promise<void>;
   /**
+   * Begins an empty store beside this one, to be filled and to take its place; this one goes on meanwhile. One at a time.
+   * What a crash leaves of it is removed by the next start. Rejects with `WorldError` when it cannot be made.
+   */
+  beginReplacement(): Promise<Replacement>;
+  /**
    * What the last commit holds, for as long as the view is open: later writes do not show in it. Pages that it needs are
    * not used again meanwhile, so the file grows with what is written: close it soon.
    */
@@ -58,6 +63,31 @@ export interface Backend {
   openReadViews(): number;
   /** Commits nothing; waits for a running commit. */
   close(): Promise<void>;
+}
+
+/**
+ * A store that is to take the place of another:
+ *
+ *     put ... commit ... put ... commit ─► prepare ─► takePlace      at any point before: discard
+ */
+export interface Replacement {
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
+  /** Puts since the last `commit` was called. */
+  pendingOperations(): number;
+  /** About what those take in memory: commit in time. */
+  pendingBytes(): number;
+  /** Makes what was put durable here; one at a time. Rejects with `WorldError`, and is then to be discarded. */
+  commit(): Promise<void>;
+  /** From here on the other store commits nothing more, but for what is under way; resolves when that is durable. */
+  prepare(): Promise<void>;
+  /**
+   * Takes the place: all reads are of this store from here on, and a crash brings this one back. What the other had not
+   * committed is gone, and who waited for such a commit is answered. Holds the caller for a sync. Throws `WorldError`: which
+   * of the two a crash would bring back is then not known, and the process must stop.
+   */
+  takePlace(): void;
+  /** As if it had not been begun. Nothing after `takePlace`. */
+  discard(): Promise<void>;
 }
 
 /** The store as one commit left it. */

@@ -107,7 +107,7 @@ export interface SnapshotSink {
   /** The next bytes; they may be kept. While a promise is open no more come. Throws or rejects to break off. */
   write(bytes: Uint8Array): void | Promise<void>;
   /**
-   * All have come. To resolve when they are synced under their final name; then `Receiver.message` gets the MsgSnap, and
+   * All have come. To resolve when they are as good as ours, on disk and loaded, which may take long; then `Receiver.message` gets the MsgSnap, and
    * the sender is told that it was delivered.
    */
   end(): Promise<void>;

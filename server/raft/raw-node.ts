@@ -90,6 +90,11 @@ export class RawNode {
     return this.#raft.log.lastIndex();
   }
 
+  /** The entry that a received snapshot is of which is not ours on disk yet; undefined: there is none. */
+  get pendingSnapshotIndex(): number | undefined {
+    return this.#raft.log.unstable.snapshotIndex;
+  }
+
   /** The configuration as of what was applied. */
   get confState(): ConfState {
     return this.#raft.tracker.config;

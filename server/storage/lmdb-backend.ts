@@ -11,7 +11,7 @@
 import { assert } from "../base/assert.ts";
 import { compareBytes, fromByteString, toByteString } from "../base/bytes.ts";
 import { WorldError } from "../base/error.ts";
-import { type Backend, BackendFull, type ReadView } from "../ports/backend.ts";
+import { type Backend, BackendFull, type ReadView, type Replacement } from "../ports/backend.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
 import { Batch, type BatchEntry, DELETED } from "./batch.ts";
 import { CompactCopy } from "./compact-copy.ts";
@@ -19,6 +19,7 @@ import { prepareFolder, syncFolder } from "./data-dir.ts";
 import { LmdbFile, type LmdbFileOptions, type Row } from "./lmdb-file.ts";
 import { LmdbView } from "./lmdb-view.ts";
 import { RecordArena } from "./record-arena.ts";
+import { LmdbReplacement } from "./replacement.ts";
 
 export interface LmdbBackendOptions {
   /**
@@ -55,6 +56,7 @@ export class LmdbBackend implements Backend {
   readonly #views = new Set<LmdbView>();
   #defragmenting: Promise<void> | undefined;
   #copy: CompactCopy | undefined;
+  #replacement: LmdbReplacement | undefined;
   /** While the copy takes the file's place: no write may begin. */
   #held = false;
   #closed = false;
@@ -182,23 +184,68 @@ export class LmdbBackend implements Backend {
   /**
    * Copies the file without its free pages, then takes the copy for the file. Reads, writes and commits go on; what is
    * committed meanwhile is kept for the copy too, and only the change itself holds commits for some milliseconds. Two
-   * calls at once are one. Rejects with `WorldError` when the copy cannot be made; the old file is then still in use.
+   * calls at once are one. Rejects with `WorldError` when the copy cannot be made, or another store is about to take this
+   * one's place; the old file is then still in use.
    */
   defragment(): Promise<void> {
     assert(!this.#closed, "a closed store is not defragmented");
+    if (this.#replacement !== undefined) {
+      const reason = "the state of another member is being taken in: try again later";
+      return Promise.reject(new WorldError(`defragment "${this.#path}"`, reason));
+    }
     this.#defragmenting ??= this.#defragment().finally(() => {
       this.#defragmenting = undefined;
     });
     return this.#defragmenting;
   }
 
+  async beginReplacement(): Promise<Replacement> {
+    while (this.#defragmenting !== undefined) await this.#defragmenting.catch(() => undefined);
+    assert(!this.#closed && this.#replacement === undefined, "one replacement of an open store at a time");
+    const replacement = LmdbReplacement.begin(this.#path, this.#fileOptions, {
+      emptyBatch: () => new Batch(this.#arena),
+      hold: () => this.#hold(),
+      take: (file) => this.#takeOver(file),
+      ended: () => {
+        this.#replacement = undefined;
+        this.#held = false;
+        this.#writeNext();
+      },
+    });
+    this.#replacement = replacement;
+    return replacement;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#replacement?.discard();
     await this.#defragmenting?.catch(() => undefined);
     await this.#writesEnded();
     for (const view of this.#views) view.close();
     await this.#file.close();
+  }
+
+  async #hold(): Promise<void> {
+    this.#held = true;
+    await this.#writesEnded();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Another file is this store's now; answers the one before. What waited to be written to that has no place in it. */
+  #takeOver(file: LmdbFile): LmdbFile {
+    assert(this.#writing === undefined && this.#scans === 0, "a store is exchanged between commits and scans");
+    const before = this.#file;
+    file.refreshSizes(BUCKETS);
+    this.#file = file;
+    this.#open.release();
+    this.#open = new Batch(this.#arena);
+    this.#sealed?.release();
+    this.#sealed = undefined;
+    const done = this.#sealedDone;
+    this.#sealedDone = undefined;
+    done?.resolve();
+    return before;
   }
 
   #mayWrite(key: Uint8Array): void {
@@ -277,9 +324,7 @@ export class LmdbBackend implements Backend {
     try {
       const next = await copy.make(this.#file, this.#fileOptions);
       await copy.catchUp(() => new Batch(this.#arena));
-      this.#held = true;
-      await this.#writesEnded();
-      if (this.#failure !== undefined) throw this.#failure;
+      await this.#hold();
       await copy.catchUpFully(() => new Batch(this.#arena));
       const last = this.#file;
       await copy.takePlace(

@@ -109,7 +109,7 @@ export class SnapshotSender {
     request.write(head);
     const sent = head.length + (await this.#sendBody(request, body[Symbol.asyncIterator](), waiting));
     if (!waiting.isOver) {
-      request.setTimeout(timing.snapshotAnswerMs); // the receiver syncs the file before it answers
+      request.setTimeout(timing.snapshotAnswerMs); // the receiver stores and loads the file before it answers
       request.end();
     }
     checkPost(await answered, this.#world);

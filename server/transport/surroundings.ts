@@ -24,7 +24,7 @@ export interface Timing {
   readonly probeMs: number;
   /** Longest silence while a snapshot is on its way. */
   readonly snapshotIdleMs: number;
-  /** Longest wait for the answer to a whole snapshot: the receiver syncs it before. */
+  /** Longest wait for the answer to a whole snapshot: the receiver stores and loads it before. */
   readonly snapshotAnswerMs: number;
 }
 
@@ -37,7 +37,7 @@ export const DEFAULT_TIMING: Timing = {
   redialMaxMs: 500,
   probeMs: 4000,
   snapshotIdleMs: 30_000,
-  snapshotAnswerMs: 300_000,
+  snapshotAnswerMs: 3_600_000,
 };
 
 export interface Surroundings {

@@ -436,6 +436,65 @@ export function backendContract(name: string, newPlace: () => BackendPlace): voi
     assert.deepEqual(rows(backend, "key"), listOf(current));
     await backend.close();
   });
+
+  promise("a replacement is filled beside the store and takes its place at once, also for a crash", async (place) => {
+    let backend = place.open();
+    backend.put("key", utf8Bytes("old"), utf8Bytes("1"));
+    backend.put("meta", utf8Bytes("only old"), utf8Bytes("1"));
+    await backend.commit();
+    const view = backend.openReadView();
+    const next = await backend.beginReplacement();
+    next.put("key", utf8Bytes("new"), utf8Bytes("1"));
+    assert.equal(next.pendingOperations(), 1);
+    await next.commit();
+    next.put("key", utf8Bytes("newer"), utf8Bytes("2"));
+    await next.commit();
+    backend.put("key", utf8Bytes("old"), utf8Bytes("2"));
+    await backend.commit();
+    assert.deepEqual(rows(backend, "key"), ["old=2"], "the store goes on");
+    backend.put("key", utf8Bytes("never durable"), utf8Bytes("3"));
+    await next.prepare();
+    const waiting = backend.commit();
+    next.takePlace();
+    await waiting;
+    assert.deepEqual(rows(backend, "key"), ["new=1", "newer=2"]);
+    assert.deepEqual(rows(backend, "meta"), []);
+    assert.equal(text(view.get("key", utf8Bytes("old"))), "1");
+    view.close();
+    await next.discard();
+    backend.put("key", utf8Bytes("newest"), utf8Bytes("3"));
+    backend.put("key", utf8Bytes("new"), utf8Bytes("3"));
+    await backend.commit();
+    backend = await place.crash(backend);
+    assert.deepEqual(rows(backend, "key"), ["new=3", "newer=2", "newest=3"]);
+    await backend.close();
+  });
+
+  promise("a replacement that was given up, or that a crash met, leaves the store as it is", async (place) => {
+    let backend = place.open();
+    backend.put("key", utf8Bytes("old"), utf8Bytes("1"));
+    await backend.commit();
+    const first = await backend.beginReplacement();
+    first.put("key", utf8Bytes("new"), utf8Bytes("1"));
+    await first.commit();
+    await first.prepare();
+    const waiting = backend.commit();
+    await first.discard();
+    await waiting;
+    backend.put("key", utf8Bytes("old"), utf8Bytes("2"));
+    await backend.commit();
+    await backend.defragment();
+    const second = await backend.beginReplacement();
+    second.put("key", utf8Bytes("new"), utf8Bytes("2"));
+    await second.commit();
+    backend = await place.crash(backend);
+    assert.deepEqual(rows(backend, "key"), ["old=2"]);
+    const third = await backend.beginReplacement();
+    await third.prepare();
+    third.takePlace();
+    assert.deepEqual(rows(backend, "key"), []);
+    await backend.close();
+  });
 }
 
 function writeSomething(backend: Backend, model: Map<string, string>, random: Prng): void {

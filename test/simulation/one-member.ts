@@ -18,6 +18,7 @@ import { SimDisk } from "./world/disk.ts";
 export const OPTIONS: MemberOptions = {
   name: "one",
   walFolder: "/data/member/wal",
+  receivedFolder: "/data/member/received",
   initialCluster: new Map([["one", ["http://127.0.0.1:2380"]]]),
   clusterToken: "simulated",
   clientUrls: ["http://127.0.0.1:2379"],

@@ -5,6 +5,7 @@ import { makeDurableFolder } from "../../server/member/durable-folder.ts";
 import { Member } from "../../server/member/member.ts";
 import { type MemberMetrics, NO_METRICS } from "../../server/member/member-metrics.ts";
 import type { MemberOptions } from "../../server/member/options.ts";
+import type { Network } from "../../server/ports/network.ts";
 import { OPTIONS } from "../simulation/one-member.ts";
 import { MemoryBackend } from "../simulation/world/backend.ts";
 import { SimClock } from "../simulation/world/clock.ts";
@@ -17,6 +18,7 @@ export interface MemberWorldOptions extends Partial<MemberOptions> {
   readonly seed?: number;
   readonly maxSizeBytes?: number;
   readonly metrics?: Partial<MemberMetrics>;
+  readonly openNetwork?: () => Network;
 }
 
 /** The code of a refusal, when it comes; "none" when there was none. */
@@ -62,7 +64,7 @@ export class MemberWorld {
 
   /** Makes a member on what there is; it is not started. */
   make(): Member {
-    const { seed: _seed, maxSizeBytes: _size, metrics, ...options } = this.#options;
+    const { seed: _seed, maxSizeBytes: _size, metrics, openNetwork, ...options } = this.#options;
     this.#member = new Member(
       { ...OPTIONS, ...options },
       {
@@ -72,6 +74,7 @@ export class MemberWorld {
         backend: this.backend,
         logger: this.logger,
         metrics: { ...NO_METRICS, ...metrics },
+        ...(openNetwork === undefined ? {} : { openNetwork }),
         heapShare: () => this.heapShare,
         fatal: (error) => void this.fatal.push(error),
       },

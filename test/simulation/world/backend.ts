@@ -6,7 +6,13 @@ import { assert } from "../../../server/base/assert.ts";
 import { type ByteString, fromByteString, printableBytes, toByteString } from "../../../server/base/bytes.ts";
 import { WorldError } from "../../../server/base/error.ts";
 import { SortedMap } from "../../../server/base/sorted-map.ts";
-import { type Backend, BackendFull, CorruptRecord, type ReadView } from "../../../server/ports/backend.ts";
+import {
+  type Backend,
+  BackendFull,
+  CorruptRecord,
+  type ReadView,
+  type Replacement,
+} from "../../../server/ports/backend.ts";
 import { BUCKETS, type Bucket } from "../../../server/ports/buckets.ts";
 
 export interface MemoryBackendOptions {
@@ -45,6 +51,7 @@ export class MemoryBackend implements Backend {
   #nextFailure: unknown;
   readonly #damaged = new Set<string>();
   #scans = 0;
+  #isReplaced = false;
   readonly #views = new Set<ReadView>();
   #closed = false;
 
@@ -153,6 +160,37 @@ export class MemoryBackend implements Backend {
 
   async defragment(): Promise<void> {
     await Promise.resolve();
+  }
+
+  async beginReplacement(): Promise<Replacement> {
+    assert(!this.#closed && !this.#isReplaced, "one replacement of an open store at a time");
+    this.#isReplaced = true;
+    const next = new MemoryBackend();
+    return {
+      put: (bucket, key, value) => next.put(bucket, key, value),
+      pendingOperations: () => next.pendingOperations(),
+      pendingBytes: () => next.pendingBytes(),
+      commit: () => next.commit(),
+      prepare: async () => {
+        while (this.#commits.length > 0 && !this.#closed) await new Promise(setImmediate);
+      },
+      takePlace: () => this.#takeOver(next),
+      discard: async () => {
+        this.#isReplaced = false;
+      },
+    };
+  }
+
+  #takeOver(next: MemoryBackend): void {
+    assert(next.#commits.length === 0 && next.#undo.length === 0, "what takes the place is durable");
+    this.#isReplaced = false;
+    this.#buckets = next.#buckets;
+    this.#bytes = next.#bytes;
+    this.#durableBytes = next.#bytes;
+    this.#undo = [];
+    this.#touched = new Map();
+    this.#pendingBytes = 0;
+    for (const { resolve } of this.#commits.splice(0)) resolve();
   }
 
   /** A copy of all that is durable. */
