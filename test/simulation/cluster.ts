@@ -22,6 +22,8 @@ import { SimulatedNetwork } from "./world/network.ts";
 import { CALM, faultsByLot } from "./world/network-faults.ts";
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** What a member says when another's state has become its own. */
+const INSTALLED = "installed the state that another member sent";
 const CLIENTS = 12;
 const KEYS = 5;
 /** Of faults, and until everybody must be level again. */
@@ -43,6 +45,8 @@ export interface ClusterRun {
   /** How often each kind of fault was there. */
   readonly faults: Readonly<Record<string, number>>;
   readonly leaders: number;
+  /** States of a member that took the place of another's. */
+  readonly snapshots: number;
   /** Of everything that the network did. */
   readonly trace: number;
 }
@@ -91,6 +95,7 @@ class ClusterWorld {
   readonly #mistakes: Mistakes;
   readonly #faults: Record<string, number> = {};
   readonly #leaders = new Set<string>();
+  #snapshots = 0;
   #failure: unknown;
   #isOver = false;
   #values = 0;
@@ -120,6 +125,7 @@ class ClusterWorld {
       reads: reads.length,
       faults: this.#faults,
       leaders: this.#leaders.size,
+      snapshots: this.#snapshots,
       trace: this.#network.trace.hash,
     };
   }
@@ -139,7 +145,12 @@ class ClusterWorld {
       disk: place.disk,
       random: this.#random,
       backend: place.backend,
-      logger: SILENT,
+      logger: {
+        ...SILENT,
+        info: (message) => {
+          if (message === INSTALLED) this.#snapshots++;
+        },
+      },
       metrics: {
         ...NO_METRICS,
         leaderChanged: (_, isLeader) =>

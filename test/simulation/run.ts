@@ -41,7 +41,7 @@ async function one(seed: number): Promise<number> {
 async function many(from: number, count: number): Promise<number> {
   const startedMs = performance.now();
   const failed: string[] = [];
-  const totals = { answers: 0, leaderships: 0, faults: new Map<string, number>() };
+  const totals = { answers: 0, leaderships: 0, snapshots: 0, faults: new Map<string, number>() };
   let toldMs = startedMs;
   for (let seed = from; seed < from + count; seed++) {
     try {
@@ -59,16 +59,19 @@ async function many(from: number, count: number): Promise<number> {
   console.log(
     `seeds ${from} to ${from + count - 1}: ${seconds.toFixed(0)} s, ${(count / seconds).toFixed(2)} a second`,
   );
-  console.log(`${totals.answers} answers checked, ${totals.leaderships} leaderships; faults: ${faults}`);
+  console.log(
+    `${totals.answers} answers checked, ${totals.leaderships} leaderships, ${totals.snapshots} snapshots; faults: ${faults}`,
+  );
   console.log(`simulate: ${count - failed.length} passed, ${failed.length} failed`);
   return failed.length === 0 ? 0 : 1;
 }
 
 function add(
-  totals: { answers: number; leaderships: number; readonly faults: Map<string, number> },
-  { writes, reads, leaders, faults }: ClusterRun,
+  totals: { answers: number; leaderships: number; snapshots: number; readonly faults: Map<string, number> },
+  { writes, reads, leaders, snapshots, faults }: ClusterRun,
 ): void {
   totals.answers += writes + reads;
   totals.leaderships += leaders;
+  totals.snapshots += snapshots;
   for (const [kind, times] of Object.entries(faults)) totals.faults.set(kind, (totals.faults.get(kind) ?? 0) + times);
 }
