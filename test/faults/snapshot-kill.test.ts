@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../../server/base/prng.ts";
-import { SnapshotCluster, type SnapshotMember } from "../support/snapshot-cluster.ts";
+import { type ClusterMember, ClusterProcess, ours } from "../support/cluster-process.ts";
 
 const CYCLES = Number(process.env["CYCLES"] ?? 10);
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
@@ -19,15 +19,16 @@ const REPAIRED = "the log does not say so yet";
 
 test(`${CYCLES} times kill -9 while a state comes in lose nothing (seed ${SEED})`, async (t) => {
   const random = new Prng(SEED);
-  const cluster = await SnapshotCluster.start([undefined, undefined, undefined], FLAGS);
-  const [first, , victim] = cluster.members as [SnapshotMember, SnapshotMember, SnapshotMember];
+  const cluster = await ClusterProcess.start(ours("m0", "m1", "m2"), FLAGS);
+  const [first, , victim] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
   const written: string[] = [];
   const seen = { receiving: 0, loaded: 0, installed: 0, repaired: 0 };
   try {
     await victim.server.stop("SIGKILL");
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const keys = Array.from({ length: WRITES }, (_, n) => `key ${cycle} ${n}`);
-      await Promise.all(keys.map((key) => first.put(key, new Uint8Array(VALUE_BYTES).fill(65 + (cycle % 26)))));
+      const value = new Uint8Array(VALUE_BYTES).fill(65 + (cycle % 26));
+      await Promise.all(keys.map((key) => cluster.eventually("it is written", () => first.put(key, value))));
       written.push(...keys);
       const exited = victim.server.spawn();
       if (await says(victim, RECEIVING, exited)) {
@@ -58,7 +59,7 @@ test(`${CYCLES} times kill -9 while a state comes in lose nothing (seed ${SEED})
 });
 
 /** Whether it has logged that; false when there is nothing to take in. Rejects when it ends by itself. */
-async function says(victim: SnapshotMember, words: string, exited: Promise<unknown>): Promise<boolean> {
+async function says(victim: ClusterMember, words: string, exited: Promise<unknown>): Promise<boolean> {
   let ended = false;
   void exited.then(() => {
     ended = true;

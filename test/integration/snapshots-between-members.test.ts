@@ -1,14 +1,13 @@
 /** Members that are too far behind for the log come level by a snapshot of another member. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { SnapshotCluster, type SnapshotMember } from "../support/snapshot-cluster.ts";
+import { type ClusterMember, ClusterProcess, ours } from "../support/cluster-process.ts";
 
 /** So few that a hundred writes are more than the log holds. */
 const FLAGS = ["--snapshot-count=30", "--snapshot-catchup-entries=5", "--backend-batch-interval=20ms"];
-const OURS = [undefined, undefined, undefined];
 
-async function withCluster(t: TestContext, body: (cluster: SnapshotCluster) => Promise<void>): Promise<void> {
-  const cluster = await SnapshotCluster.start(OURS, FLAGS);
+async function withCluster(t: TestContext, body: (cluster: ClusterProcess) => Promise<void>): Promise<void> {
+  const cluster = await ClusterProcess.start(ours("m0", "m1", "m2"), FLAGS);
   try {
     await body(cluster);
   } catch (error) {
@@ -19,15 +18,15 @@ async function withCluster(t: TestContext, body: (cluster: SnapshotCluster) => P
   }
 }
 
-async function write(through: SnapshotMember, prefix: string, count: number): Promise<void> {
+async function write(through: ClusterMember, prefix: string, count: number): Promise<void> {
   for (let n = 0; n < count; n++) await through.put(`${prefix} ${n}`, "x".repeat(1000));
 }
 
-const installed = ({ server }: SnapshotMember) => server.log.split("installed the state that another").length - 1;
+const installed = ({ server }: ClusterMember) => server.log.split("installed the state that another").length - 1;
 
 test("a member that was away for longer than the log reaches comes level by a snapshot, and goes on", async (t) => {
   await withCluster(t, async (cluster) => {
-    const [first, , away] = cluster.members as [SnapshotMember, SnapshotMember, SnapshotMember];
+    const [first, , away] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
     await write(first, "before", 10);
     await away.server.stop();
     await write(first, "missed", 60);
@@ -47,16 +46,14 @@ test("a member that was away for longer than the log reaches comes level by a sn
 
 test("a new member of a cluster whose log was cut comes level by a snapshot, and counts", async (t) => {
   await withCluster(t, async (cluster) => {
-    const [first, second] = cluster.members as [SnapshotMember, SnapshotMember, SnapshotMember];
+    const [first, second] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
     await write(first, "before", 60);
-    const added = await cluster.add();
-    await added.server.launch();
+    const added = await cluster.join({ name: "m3" });
     await cluster.level();
     assert.equal(installed(added), 1);
     await second.server.stop("SIGKILL"); // three of four are the quorum: the new one is needed
-    await added.put("with the new one", "it goes on");
-    const others = cluster.members.filter((member) => member !== second);
-    await cluster.level(others);
+    await cluster.eventually("it is written", () => added.put("with the new one", "it goes on"));
+    await cluster.level();
     assert.equal(await first.local("with the new one"), "it goes on");
   });
 });

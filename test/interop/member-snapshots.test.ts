@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SnapshotCluster, type SnapshotMember } from "../support/snapshot-cluster.ts";
+import { type ClusterMember, ClusterProcess } from "../support/cluster-process.ts";
 import { requireTool } from "../support/tools.ts";
 
 const FLAGS = ["--snapshot-count=20", "--snapshot-catchup-entries=5", "--strict-reconfig-check=false"];
@@ -14,9 +14,12 @@ for (const program of ["etcd", "etcd-3.6"]) {
   test(`our leader sends a snapshot to a member of ${program}, and its leader one to ours`, async (t) => {
     const path = requireTool(t, program);
     if (path === undefined) return;
-    const cluster = await SnapshotCluster.start([undefined, [path], undefined], FLAGS);
+    const cluster = await ClusterProcess.start(
+      [{ name: "m0" }, { name: "m1", command: [path] }, { name: "m2" }],
+      FLAGS,
+    );
     try {
-      const [ours, etcd, other] = cluster.members as [SnapshotMember, SnapshotMember, SnapshotMember];
+      const [ours, etcd, other] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
       await cluster.lead(ours);
       await leftBehind(ours, etcd, "of ours");
       await cluster.level();
@@ -28,8 +31,7 @@ for (const program of ["etcd", "etcd-3.6"]) {
       assert.match(other.server.log, /installed the state that another member sent/);
       assert.equal(await other.local("of etcd 0"), "x".repeat(500));
 
-      const added = await cluster.add();
-      await added.server.launch();
+      const added = await cluster.join({ name: "m3" });
       await cluster.level();
       assert.match(added.server.log, /installed the state that another member sent/);
 
@@ -38,7 +40,7 @@ for (const program of ["etcd", "etcd-3.6"]) {
         await member.server.stop("SIGKILL");
         await member.server.launch();
       }
-      await other.put("the last", "one");
+      await cluster.eventually("it is written", () => other.put("the last", "one"));
       const last = await cluster.level();
       assert.ok(last.revision > revision);
       t.diagnostic(`HashKV ${last.hash} at revision ${last.revision}`);
@@ -52,7 +54,7 @@ for (const program of ["etcd", "etcd-3.6"]) {
 }
 
 /** `member` is away while `leader` writes more than the log holds. */
-async function leftBehind(leader: SnapshotMember, member: SnapshotMember, prefix: string): Promise<void> {
+async function leftBehind(leader: ClusterMember, member: ClusterMember, prefix: string): Promise<void> {
   await member.server.stop();
   for (let n = 0; n < WRITES; n++) await leader.put(`${prefix} ${n}`, "x".repeat(500));
   await member.server.launch();

@@ -1,31 +1,15 @@
 /** One cluster of our members and etcd's: writes through each, leadership on either side, members that come and go. */
-import assert from "node:assert/strict";
 import { test } from "node:test";
-import { utf8Bytes } from "../../server/base/bytes.ts";
-import { SERVICES } from "../../server/proto/services.ts";
-import { type ClusterMember, ClusterProcess, type MemberSpec } from "../support/cluster-process.ts";
+import { ClusterProcess, type MemberSpec } from "../support/cluster-process.ts";
 import { requireTool } from "../support/tools.ts";
 
-const { kv, maintenance } = SERVICES;
-const CALL = { timeoutMs: 3000 };
 const OURS = "ours";
 
 async function writeThroughAll(cluster: ClusterProcess, prefix: string): Promise<void> {
   for (const member of cluster.members) {
-    await cluster.eventually(`${member.name} takes a write`, () =>
-      member.client.unary(kv.methods.put, { key: utf8Bytes(`${prefix}/${member.name}`), value: utf8Bytes("v") }, CALL),
-    );
+    await cluster.eventually(`${member.name} takes a write`, () => member.put(`${prefix}/${member.name}`, "v"));
   }
   await cluster.level();
-}
-
-async function moveTo(cluster: ClusterProcess, target: ClusterMember): Promise<void> {
-  const targetId = await cluster.idOf(target);
-  await cluster.eventually(`${target.name} leads`, async () => {
-    const leader = await cluster.leader();
-    if (leader !== target) await leader.client.unary(maintenance.methods.moveLeader, { targetId }, CALL);
-    assert.equal((await cluster.leader()).name, target.name);
-  });
 }
 
 for (const [etcd, mixes] of [
@@ -58,15 +42,13 @@ for (const [etcd, mixes] of [
       try {
         await writeThroughAll(cluster, "first");
         for (const member of cluster.members) {
-          await moveTo(cluster, member);
+          await cluster.lead(member);
           await writeThroughAll(cluster, `led by ${member.name}`);
         }
         for (const member of cluster.members) {
           await member.server.stop("SIGKILL");
           const other = cluster.any();
-          await cluster.eventually("the others write", () =>
-            other.client.unary(kv.methods.put, { key: utf8Bytes("without"), value: utf8Bytes(member.name) }, CALL),
-          );
+          await cluster.eventually("the others write", () => other.put("without", member.name));
           await member.server.launch();
           await cluster.level();
         }

@@ -1,16 +1,17 @@
-/** Several real members on this machine, of ours or of etcd, that form one cluster; and what tests ask of all of them. */
+/** Several members as processes of their own, ours and real etcd mixed: one cluster on loopback. Whoever makes it removes it. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { utf8Bytes } from "../../server/base/bytes.ts";
-import { type Client, connect } from "../../server/client/client.ts";
+import { utf8Bytes, utf8Text } from "../../server/base/bytes.ts";
+import { type CallSettings, type Client, connect } from "../../server/client/client.ts";
+import { KeyValue } from "../../server/proto/mvccpb.ts";
 import { SERVICES } from "../../server/proto/services.ts";
 import { ServerProcess } from "./server-process.ts";
 
 const { kv, cluster, maintenance } = SERVICES;
+const CALL: CallSettings = { timeoutMs: 3000 };
 /** How long the cluster may take to come to something. */
 const PATIENCE_MS = 30_000;
 const AGAIN_MS = 50;
-const CALL_MS = 3000;
 
 export interface MemberSpec {
   readonly name: string;
@@ -18,11 +19,60 @@ export interface MemberSpec {
   readonly command?: readonly string[];
 }
 
-export interface ClusterMember {
+/** Members of ours with these names. */
+export function ours(...names: readonly string[]): MemberSpec[] {
+  return names.map((name) => ({ name }));
+}
+
+/** One member; `flags` may be added to until it is launched. */
+export class ClusterMember {
   readonly name: string;
   readonly server: ServerProcess;
   readonly client: Client;
-  readonly peerUrl: string;
+  readonly flags: string[];
+
+  constructor(name: string, server: ServerProcess, flags: string[]) {
+    this.name = name;
+    this.server = server;
+    this.client = connect(server.url);
+    this.flags = flags;
+  }
+
+  get peerUrl(): string {
+    return `http://127.0.0.1:${this.server.peerPort}`;
+  }
+
+  /** One attempt. */
+  async put(key: string, value: string | Uint8Array): Promise<void> {
+    const bytes = typeof value === "string" ? utf8Bytes(value) : value;
+    await this.client.unary(kv.methods.put, { key: utf8Bytes(key), value: bytes }, CALL);
+  }
+
+  /** The value; undefined: there is none. */
+  get(key: string): Promise<string | undefined> {
+    return this.#read(key, false);
+  }
+
+  /** The same as this member alone has it, which may be stale. */
+  local(key: string): Promise<string | undefined> {
+    return this.#read(key, true);
+  }
+
+  async #read(key: string, serializable: boolean): Promise<string | undefined> {
+    const { kvs } = await this.client.unary(kv.methods.range, { key: utf8Bytes(key), serializable }, CALL);
+    return kvs[0] === undefined ? undefined : utf8Text(KeyValue.decode(kvs[0]).value);
+  }
+
+  /** Of the newest revision here. */
+  async hash(): Promise<{ revision: number; hash: number; compactRevision: number }> {
+    const { header, hash, compactRevision } = await this.client.unary(maintenance.methods.hashKv, {}, CALL);
+    return { revision: header?.revision ?? 0, hash, compactRevision };
+  }
+
+  async status(): Promise<{ id: bigint; leader: bigint }> {
+    const { header, leader } = await this.client.unary(maintenance.methods.status, {}, CALL);
+    return { id: header?.memberId ?? 0n, leader };
+  }
 }
 
 export class ClusterProcess {
@@ -36,38 +86,38 @@ export class ClusterProcess {
   /** Starts all members of a new cluster and resolves when all of them serve. */
   static async start(specs: readonly MemberSpec[], flags: readonly string[] = []): Promise<ClusterProcess> {
     const made = new ClusterProcess(flags);
-    const late: string[][] = specs.map(() => []);
-    for (const [at, spec] of specs.entries()) made.members.push(await prepare(spec, late[at] as string[]));
-    const first = made.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join();
-    for (const own of late) own.push(`--initial-cluster=${first}`, ...flags);
-    await Promise.all(made.members.map(({ server }) => server.launch()));
+    for (const spec of specs) await made.#prepare(spec);
+    const initial = made.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join();
+    for (const member of made.members) member.flags.push(`--initial-cluster=${initial}`);
+    try {
+      await Promise.all(made.members.map(({ server }) => server.launch()));
+    } catch (error) {
+      await made.remove();
+      throw error;
+    }
     return made;
   }
 
   /** Adds a member to the running cluster and starts it; resolves when it serves. */
   async join(spec: MemberSpec, isLearner = false): Promise<ClusterMember> {
-    const flags: string[] = [];
-    const member = await prepare(spec, flags);
-    await this.eventually(`"${spec.name}" is added`, () =>
-      this.any().client.unary(
-        cluster.methods.memberAdd,
-        { peerUrls: [member.peerUrl], isLearner },
-        { timeoutMs: CALL_MS },
-      ),
+    const known = this.any();
+    const added = await this.#prepare(spec);
+    const request = { peerUrls: [added.peerUrl], isLearner };
+    const { members } = await this.eventually(`"${spec.name}" is added`, () =>
+      known.client.unary(cluster.methods.memberAdd, request, CALL),
     );
-    const all = [...this.members, member].map(({ name, peerUrl }) => `${name}=${peerUrl}`).join();
-    flags.push(`--initial-cluster=${all}`, "--initial-cluster-state=existing", ...this.#flags);
-    this.members.push(member);
-    await member.server.launch();
-    return member;
+    const initial = members.map(({ name, peerUrls }) => `${name || added.name}=${peerUrls[0]}`).join();
+    added.flags.push(`--initial-cluster=${initial}`, "--initial-cluster-state=existing");
+    await added.server.launch();
+    return added;
   }
 
   /** Removes a member from the cluster, through another one; its process ends, and its folder goes. */
   async leave(member: ClusterMember): Promise<void> {
-    const id = await this.idOf(member);
+    const { id } = await member.status();
     this.members.splice(this.members.indexOf(member), 1);
     await this.eventually(`"${member.name}" is removed`, () =>
-      this.any().client.unary(cluster.methods.memberRemove, { id }, { timeoutMs: CALL_MS }),
+      this.any().client.unary(cluster.methods.memberRemove, { id }, CALL),
     );
     member.client.close();
     await member.server.remove();
@@ -75,53 +125,55 @@ export class ClusterProcess {
 
   /** A member that runs. */
   any(): ClusterMember {
-    return this.members.find(({ server }) => server.isRunning) as ClusterMember;
-  }
-
-  async idOf({ client }: ClusterMember): Promise<bigint> {
-    const { header } = await client.unary(maintenance.methods.status, {}, { timeoutMs: CALL_MS });
-    return header?.memberId ?? 0n;
+    return this.#running[0] as ClusterMember;
   }
 
   /** The member that leads, as it says itself. */
-  async leader(): Promise<ClusterMember> {
+  leader(): Promise<ClusterMember> {
     return this.eventually("somebody leads", async () => {
-      for (const member of this.members.filter(({ server }) => server.isRunning)) {
-        const status = await member.client.unary(maintenance.methods.status, {}, { timeoutMs: CALL_MS });
-        if (status.leader !== 0n && status.leader === status.header?.memberId) return member;
+      for (const member of this.#running) {
+        const { id, leader } = await member.status();
+        if (id === leader) return member;
       }
       throw new Error("nobody leads");
     });
   }
 
-  /** Waits until all members that run have the same keys: the hash of them at one revision. */
-  async level(): Promise<void> {
-    await this.eventually("all members hold the same keys", async () => {
-      const running = this.members.filter(({ server }) => server.isRunning);
-      const { header } = await this.any().client.unary(
-        kv.methods.range,
-        { key: utf8Bytes("none") },
-        { timeoutMs: CALL_MS },
-      );
-      const revision = header?.revision ?? 0;
-      const hashes = await Promise.all(
-        running.map(({ client }) => client.unary(maintenance.methods.hashKv, { revision }, { timeoutMs: CALL_MS })),
-      );
-      assert.equal(new Set(hashes.map(({ hash }) => hash)).size, 1, `hashes of revision ${revision}`);
+  /** Has `member` lead. */
+  async lead(member: ClusterMember): Promise<void> {
+    const { id } = await member.status();
+    await this.eventually(`"${member.name}" leads`, async () => {
+      const leader = await this.leader();
+      if (leader !== member) await leader.client.unary(maintenance.methods.moveLeader, { targetId: id }, CALL);
+      assert.equal((await this.leader()).name, member.name);
+    });
+  }
+
+  /** Resolves when all that run have the same HashKV at the same revision, and answers it. */
+  level(): Promise<{ revision: number; hash: number }> {
+    return this.eventually("all members hold the same keys", async () => {
+      const [first, ...others] = await Promise.all(this.#running.map((member) => member.hash()));
+      for (const other of others) assert.deepEqual(other, first);
+      return first as { revision: number; hash: number };
     });
   }
 
   /** Tries until it works, for so long as anything may take; then says what was wrong last. */
   async eventually<T>(what: string, action: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
         return await action();
       } catch (error) {
-        if (Date.now() < deadline) await sleep(AGAIN_MS);
-        else throw new Error(`not within ${PATIENCE_MS / 1000} s: ${what}\n${this.#logs()}`, { cause: error });
+        if (performance.now() < deadline) await sleep(AGAIN_MS);
+        else throw new Error(`not within ${PATIENCE_MS / 1000} s: ${what}\n${this.logs}`, { cause: error });
       }
     }
+  }
+
+  /** What the members logged last, for the message of a failed test. */
+  get logs(): string {
+    return this.members.map(({ name, server }) => `--- ${name}\n${server.log.slice(-3000)}`).join("\n");
   }
 
   async remove(): Promise<void> {
@@ -129,14 +181,15 @@ export class ClusterProcess {
     await Promise.all(this.members.map(({ server }) => server.remove()));
   }
 
-  #logs(): string {
-    return this.members.map(({ name, server }) => `--- ${name}\n${server.log.slice(-3000)}`).join("\n");
+  get #running(): ClusterMember[] {
+    return this.members.filter(({ server }) => server.isRunning);
   }
-}
 
-/** `flags` are read when it is launched. */
-async function prepare({ name, command }: MemberSpec, flags: string[]): Promise<ClusterMember> {
-  const server = await ServerProcess.prepare({ ...(command === undefined ? {} : { command }), flags });
-  flags.push(`--name=${name}`);
-  return { name, server, client: connect(server.url), peerUrl: `http://127.0.0.1:${server.peerPort}` };
+  async #prepare({ name, command }: MemberSpec): Promise<ClusterMember> {
+    const flags = [`--name=${name}`, ...this.#flags];
+    const server = await ServerProcess.prepare({ flags, ...(command === undefined ? {} : { command }) });
+    const member = new ClusterMember(name, server, flags);
+    this.members.push(member);
+    return member;
+  }
 }
