@@ -46,6 +46,7 @@ test(`the same ${REQUESTS} random requests get the same answers from etcd and fr
   const theirs = new Endpoint("etcd", them.url);
   const run = new Run(ours, theirs, new Generator(SEED));
   try {
+    await run.begin();
     for (const request of directedRequests()) await run.compare(request);
     await run.randomly(REQUESTS);
     for (const text of EXPECTED_TEXTS) assert.ok(run.texts.has(text), `no request met "${text}"`);
@@ -78,6 +79,11 @@ class Run {
 
   get watchItems(): number {
     return this.#watches.reduce((sum, { items }) => sum + items, 0);
+  }
+
+  /** The first watches are there on both before anything is written: their answers name the revision. */
+  async begin(): Promise<void> {
+    for (const watch of this.#watches) assert.equal(await watch.difference(1), undefined, "before the first request");
   }
 
   async randomly(requests: number): Promise<void> {
