@@ -80,7 +80,7 @@ describe("three members", { timeout: 240_000 }, () => {
       const writing = (async () => {
         for (let at = 0; at < 60; at++) {
           const key = `round ${round}/${at}`;
-          const failed = await refusal(writer.put(key, "v"));
+          const failed = await refusal(writer.tryPut(key, "v"));
           if (failed === "none") acknowledged.push(key);
           else await sleep(100);
         }
@@ -99,7 +99,7 @@ describe("three members", { timeout: 240_000 }, () => {
     const [first, second] = (await followers()) as [ClusterMember, ClusterMember];
     const leader = await cluster.leader();
     await Promise.all([first.server.stop("SIGKILL"), second.server.stop("SIGKILL")]);
-    assert.notEqual(await refusal(leader.put("alone", "v")), "none");
+    assert.notEqual(await refusal(leader.tryPut("alone", "v")), "none");
     const { kvs } = await leader.client.unary(kv.methods.range, { key: utf8Bytes("key 0"), serializable: true }, CALL);
     assert.equal(kvs.length, 1, "what may be stale is still read");
     await Promise.all([first.server.launch(), second.server.launch()]);

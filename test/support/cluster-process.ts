@@ -42,8 +42,13 @@ export class ClusterMember {
     return `http://127.0.0.1:${this.server.peerPort}`;
   }
 
+  /** Tries until it is written: for a while nobody may lead. */
+  put(key: string, value: string | Uint8Array): Promise<void> {
+    return settling(() => this.tryPut(key, value));
+  }
+
   /** One attempt. */
-  async put(key: string, value: string | Uint8Array): Promise<void> {
+  async tryPut(key: string, value: string | Uint8Array): Promise<void> {
     const bytes = typeof value === "string" ? utf8Bytes(value) : value;
     await this.client.unary(kv.methods.put, { key: utf8Bytes(key), value: bytes }, CALL);
   }
@@ -160,14 +165,10 @@ export class ClusterProcess {
 
   /** Tries until it works, for so long as anything may take; then says what was wrong last. */
   async eventually<T>(what: string, action: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + PATIENCE_MS;
-    for (;;) {
-      try {
-        return await action();
-      } catch (error) {
-        if (performance.now() < deadline) await sleep(AGAIN_MS);
-        else throw new Error(`not within ${PATIENCE_MS / 1000} s: ${what}\n${this.logs}`, { cause: error });
-      }
+    try {
+      return await settling(action);
+    } catch (error) {
+      throw new Error(`not within ${PATIENCE_MS / 1000} s: ${what}\n${this.logs}`, { cause: error });
     }
   }
 
@@ -191,5 +192,18 @@ export class ClusterProcess {
     const member = new ClusterMember(name, server, flags);
     this.members.push(member);
     return member;
+  }
+}
+
+/** Tries until it works; after too long its last failure. */
+async function settling<T>(action: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await action();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(AGAIN_MS);
+    }
   }
 }
