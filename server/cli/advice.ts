@@ -15,6 +15,19 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOTDIR: "A file stands where a folder is needed: move it away, or choose another place",
 };
 
+/** The others have removed this member. */
+export class RemovedFromCluster extends Error {
+  override readonly name = "RemovedFromCluster";
+
+  constructor() {
+    super("this member was removed from the cluster");
+  }
+}
+
+const REMOVED =
+  "Its data directory is of no use any more. To come back, it is added anew (etcdctl member add) and started with an " +
+  "empty folder and --initial-cluster-state=existing";
+
 const DAMAGED =
   "The store, member/kvorum in the data directory, was changed by a failing disk or by somebody else. " +
   "Check the disk, then restore the whole data directory from a copy";
@@ -23,6 +36,7 @@ const DAMAGED =
 export function adviceFor(error: unknown): string | undefined {
   for (let one = error; one instanceof Error; one = one.cause) {
     if (one instanceof CorruptRecord) return DAMAGED;
+    if (one instanceof RemovedFromCluster) return REMOVED;
     const name = "code" in one ? nameOf(one.code) : undefined;
     if (name !== undefined && Object.hasOwn(ADVICE, name)) return ADVICE[name];
   }

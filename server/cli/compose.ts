@@ -27,6 +27,7 @@ import { memoryLimit, planMemory } from "../system/memory.ts";
 import { readProcessFacts } from "../system/process-facts.ts";
 import { SystemRandom } from "../system/random.ts";
 import { Wal } from "../wal/wal.ts";
+import { RemovedFromCluster } from "./advice.ts";
 import { ClientSide } from "./client-side.ts";
 import { dropOriginal, isForeign, takeOver } from "./data/import.ts";
 import { scrapeMember } from "./member-series.ts";
@@ -75,7 +76,7 @@ export async function startServer(
     undo.push(() => clients.close());
 
     const joined = !known && config.initialClusterState === "existing" ? await peers.findCluster() : undefined;
-    const removed = () => fatal(new Error("this member was removed from the cluster"));
+    const removed = () => fatal(new RemovedFromCluster());
     const world = { disk, clock, walFolder, logger, series, heap, fatal, peers, joined, removed };
     const member = openMember(config, world);
     undo.splice(-1, 0, () => member.stop()); // after the clients have gone

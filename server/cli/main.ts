@@ -18,7 +18,7 @@ import type { LogFields } from "../ports/logger.ts";
 import { applyHeapLimit } from "../system/launch.ts";
 import { SystemLogger } from "../system/logger.ts";
 import { onSignal, resign, type Signal } from "../system/signals.ts";
-import { adviceFor } from "./advice.ts";
+import { adviceFor, RemovedFromCluster } from "./advice.ts";
 import { type RunningServer, startServer } from "./compose.ts";
 import { isDataCommand, runDataCommand } from "./data/command.ts";
 import { type LocalCluster, readLocalCluster, runLocalCluster } from "./local-cluster.ts";
@@ -78,7 +78,8 @@ async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>
   const logger = openLog(config.logLevel, config.logFormat, config.logOutputs);
   for (const { level, message, fields } of notices) logger[level](message, fields);
   const fatal = (error: unknown) => {
-    logger.fatal("the server stops: it can no longer keep its promises", { ...whatToDo(error), error });
+    const why = error instanceof RemovedFromCluster ? error.message : "it can no longer keep its promises";
+    logger.fatal(`the server stops: ${why}`, { ...whatToDo(error), error });
     logger.flush();
     process.exit(1);
   };

@@ -13,7 +13,7 @@ import { executeRange } from "../apply/range.ts";
 import type { State } from "../apply/state.ts";
 import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import { assert } from "../base/assert.ts";
-import { utf8Bytes, utf8Text } from "../base/bytes.ts";
+import { fromByteString, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { memberIdText } from "../base/int64.ts";
 import { Alarms } from "../cluster/alarms.ts";
@@ -23,7 +23,7 @@ import type { Change } from "../mvcc/event.ts";
 import { Store } from "../mvcc/store.ts";
 import { BackendFull } from "../ports/backend.ts";
 import type { Timer } from "../ports/clock.ts";
-import type { Answers, QuestionKind, Questions } from "../ports/network.ts";
+import type { Answers, PeerLease, QuestionKind, Questions } from "../ports/network.ts";
 import {
   AlarmAction,
   type AlarmMember,
@@ -541,19 +541,21 @@ export class Member {
     }
   }
 
-  /** What the leader knows of a lease; undefined when it is gone. */
-  async leaseTimeToLive(id: bigint): Promise<{ readonly remainingSeconds: number } | undefined> {
+  /** What the leader knows of a lease, its keys if wanted; undefined when it is gone. We may not have applied as much. */
+  async leaseTimeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined> {
+    if (!this.#isLeader && !this.#isAlone) {
+      return this.#askLeader("leaseTimeToLive", { id, keys }).catch((error: unknown) => {
+        if (error instanceof EtcdError && error.code === "LeaseNotFound") return undefined;
+        throw error;
+      });
+    }
     const lease = this.lessor.lookup(id);
-    if (this.#isLeader || this.#isAlone) {
-      return lease === undefined ? undefined : { remainingSeconds: this.leaseRemainingSeconds(id) };
-    }
-    try {
-      const { ttlSeconds } = await this.#askLeader("leaseTimeToLive", { id, keys: false });
-      return { remainingSeconds: ttlSeconds };
-    } catch (error) {
-      if (error instanceof EtcdError && error.code === "LeaseNotFound") return undefined;
-      throw error;
-    }
+    if (lease === undefined) return undefined;
+    return {
+      ttlSeconds: this.leaseRemainingSeconds(id),
+      grantedTtlSeconds: lease.ttlSeconds,
+      keys: keys ? this.lessor.keysOf(id).map(fromByteString) : [],
+    };
   }
 
   /** Whole seconds that a lease still has; may be negative while its end is under way. */

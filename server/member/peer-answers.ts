@@ -1,9 +1,7 @@
 /** What this member answers when others ask it; `Network.ask` is the other side. */
-import { fromByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import type { MemberRecord } from "../cluster/membership.ts";
-import type { Lessor } from "../lease/lessor.ts";
-import type { AnswerTable } from "../ports/network.ts";
+import type { AnswerTable, PeerLease } from "../ports/network.ts";
 import type { MembershipChanges } from "./membership-changes.ts";
 
 /** Of the member, what is asked for. */
@@ -12,7 +10,6 @@ export interface Asked {
   readonly clusterVersion: string;
   readonly storageVersion: string;
   readonly isLeader: boolean;
-  readonly lessor: Lessor;
   readonly changes: MembershipChanges;
   readonly store: { readonly currentRevision: number };
   members(linearizable: boolean): Promise<MemberRecord[]>;
@@ -22,8 +19,7 @@ export interface Asked {
     readonly hashRevision: number;
   }>;
   leaseRenew(id: bigint): Promise<number>;
-  leaseRemainingSeconds(id: bigint): number;
-  linearizableRead(): Promise<void>;
+  leaseTimeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined>;
 }
 
 export function peerAnswers(member: Asked, serverVersion: string): AnswerTable {
@@ -40,15 +36,11 @@ export function peerAnswers(member: Asked, serverVersion: string): AnswerTable {
       if (!member.isLeader) throw new EtcdError("NotPrimaryLessor");
       return member.leaseRenew(id);
     },
-    leaseTimeToLive: ({ id, keys }) => {
+    leaseTimeToLive: async ({ id, keys }) => {
       if (!member.isLeader) throw new EtcdError("NotPrimaryLessor");
-      const lease = member.lessor.lookup(id);
+      const lease = await member.leaseTimeToLive(id, keys);
       if (lease === undefined) throw new EtcdError("LeaseNotFound");
-      return {
-        ttlSeconds: member.leaseRemainingSeconds(id),
-        grantedTtlSeconds: lease.ttlSeconds,
-        keys: keys ? member.lessor.keysOf(id).map(fromByteString) : [],
-      };
+      return lease;
     },
     promote: async ({ id }) => {
       if (!member.isLeader) throw new EtcdError("NotLeader");

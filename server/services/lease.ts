@@ -1,5 +1,4 @@
 /** Lease: grants and revokes go through the log; renewals and questions are answered by the leader's lessor. */
-import { fromByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import {
   type LeaseGrantRequest,
@@ -45,15 +44,13 @@ export class Lease {
     return new KeepAlive(this.#member, call, outlet);
   }
 
-  async leaseTimeToLive(request: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
-    const { lessor } = this.#member;
-    const left = await this.#member.leaseTimeToLive(request.id);
-    const lease = lessor.lookup(request.id);
-    const response = LeaseTimeToLiveResponse.create({ id: request.id, ttl: GONE_TTL });
-    if (lease !== undefined && left !== undefined) {
-      response.ttl = left.remainingSeconds;
-      response.grantedTtl = lease.ttlSeconds;
-      if (request.keys) response.keys = lessor.keysOf(request.id).map(fromByteString);
+  async leaseTimeToLive({ id, keys }: LeaseTimeToLiveRequest): Promise<LeaseTimeToLiveResponse> {
+    const lease = await this.#member.leaseTimeToLive(id, keys);
+    const response = LeaseTimeToLiveResponse.create({ id, ttl: GONE_TTL });
+    if (lease !== undefined) {
+      response.ttl = lease.ttlSeconds;
+      response.grantedTtl = lease.grantedTtlSeconds;
+      response.keys = [...lease.keys];
     }
     return withHeader(response, this.#member);
   }

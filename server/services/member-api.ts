@@ -58,8 +58,8 @@ export interface MemberApi {
   leaseRevoke(request: LeaseRevokeRequest, patience: Patience): Promise<LeaseRevokeResponse>;
   /** The lease's full TTL in seconds, counted anew. Rejects with LeaseNotFound for one that is gone or has run out. */
   leaseRenew(id: bigint, patience: Patience): Promise<number>;
-  /** Whole seconds, as the leader counts them; negative once it has run out and its end is under way. Undefined: it is gone. */
-  leaseTimeToLive(id: bigint): Promise<{ readonly remainingSeconds: number } | undefined>;
+  /** As the leader knows it, with its keys if wanted. Undefined: it is gone. */
+  leaseTimeToLive(id: bigint, keys: boolean): Promise<LeaseFacts | undefined>;
 
   alarm(request: AlarmRequest, patience: Patience): Promise<AlarmResponse>;
   alarms(): AlarmMember[];
@@ -101,6 +101,14 @@ export interface LeaseReader {
   keysOf(id: bigint): ByteString[];
   /** By expiry; in slices of a millisecond or so. */
   leasesInSlices(): Generator<void, { readonly id: bigint }[], void>;
+}
+
+export interface LeaseFacts {
+  /** Whole seconds; negative once it has run out and its end is under way. */
+  readonly ttlSeconds: number;
+  readonly grantedTtlSeconds: number;
+  /** Sorted. */
+  readonly keys: readonly Uint8Array[];
 }
 
 export interface MemberOfCluster {

@@ -20,6 +20,7 @@ import {
 } from "../../server/proto/etcdserverpb.ts";
 import { encodeKeyValue } from "../../server/proto/mvccpb.ts";
 import type {
+  LeaseFacts,
   MemberApi,
   MemberOfCluster,
   Patience,
@@ -193,9 +194,15 @@ export class FakeMember implements MemberApi {
     return lease.ttlSeconds;
   }
 
-  async leaseTimeToLive(id: bigint): Promise<{ remainingSeconds: number } | undefined> {
+  async leaseTimeToLive(id: bigint, keys: boolean): Promise<LeaseFacts | undefined> {
     const lease = this.leases.get(id);
-    return lease === undefined ? undefined : { remainingSeconds: lease.ttlSeconds - 1 };
+    if (lease === undefined) return undefined;
+    const { ttlSeconds } = lease;
+    return {
+      ttlSeconds: ttlSeconds - 1,
+      grantedTtlSeconds: ttlSeconds,
+      keys: keys ? this.lessor.keysOf(id).map(fromByteString) : [],
+    };
   }
 
   async moveLeader(target: bigint): Promise<void> {
