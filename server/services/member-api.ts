@@ -4,7 +4,6 @@
  * Answers carry the header that their own work gives them (a revision, or nothing); ids, term and a missing revision
  * are filled in by the services. Refusals are `EtcdError`, thrown or rejected.
  */
-import type { ByteString } from "../base/bytes.ts";
 import type {
   AlarmMember,
   AlarmRequest,
@@ -96,9 +95,6 @@ export interface SnapshotSource {
 /** Leases as this member has applied them. */
 export interface LeaseReader {
   readonly size: number;
-  lookup(id: bigint): { readonly ttlSeconds: number } | undefined;
-  /** Sorted. */
-  keysOf(id: bigint): ByteString[];
   /** By expiry; in slices of a millisecond or so. */
   leasesInSlices(): Generator<void, { readonly id: bigint }[], void>;
 }
