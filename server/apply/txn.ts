@@ -136,7 +136,8 @@ function isInIndex(target: number): boolean {
 function indexed(view: TxnView, key: Uint8Array): KeyValue {
   const found = view.version(key);
   if (found === undefined) return ABSENT;
-  return { ...ABSENT, createRevision: found.created, modRevision: found.main, version: found.version };
+  const { created, main, version } = found;
+  return { key: EMPTY_BYTES, createRevision: created, modRevision: main, version, value: EMPTY_BYTES, lease: 0n };
 }
 
 function keyHolds(compare: Compare, kv: KeyValue): boolean {

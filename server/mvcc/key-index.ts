@@ -21,17 +21,18 @@ export interface Version {
 }
 
 export class KeyIndex implements Version, Chain {
+  // What a read of the newest version looks at comes first: among very many keys each line of memory is a wait.
+  /** The encoded KeyValue of the newest version: what `ValueCache` keeps here, and only it touches. */
+  cached: Uint8Array | undefined;
+  #main: number;
+  #version: number;
   readonly name: ByteString;
   readonly #log: VersionLog;
-  #main: number;
   #sub: number;
   #created: number;
-  #version: number;
   /** The chain of older versions in the log. */
   newest: number;
   count: number;
-  /** The encoded KeyValue of the newest version: what `ValueCache` keeps here, and only it touches. */
-  cached: Uint8Array | undefined;
   /** The newest version was put with a lease, which may have gone since. */
   leased: boolean;
 

@@ -6,10 +6,11 @@
  * is full is split by one more upper bit. So growing never copies more than one segment, and no insertion stops the loop.
  *
  *   directory  [ s0 | s0 | s1 | s2 ]      2^depth references; a segment of less depth stands there more than once
- *   segment    hashes  [ 0 | h | h | 0 ]  open addressing, 0: nobody
- *              entries [   | e | e |   ]
+ *   segment    places  [ 0,- | h,e | h,e | 0,- ]  open addressing: a hash and its entry side by side, as a lookup among
+ *                                          very many keys costs what it touches; 0: nobody
  */
 import { assert } from "../base/assert.ts";
+import { beginsWithKey } from "../proto/mvccpb.ts";
 import type { KeyIndex } from "./key-index.ts";
 
 /** Places of a new segment; a power of two. */
@@ -23,8 +24,8 @@ const NOBODY = 0;
 interface Segment {
   /** How many upper bits all its hashes share. */
   depth: number;
-  hashes: Int32Array;
-  entries: (KeyIndex | undefined)[];
+  /** Twice as many as there are places. */
+  places: (number | KeyIndex | undefined)[];
   used: number;
 }
 
@@ -58,14 +59,14 @@ export class KeyTable {
 
   get(key: Uint8Array): KeyIndex | undefined {
     const hash = this.#hash(key);
-    const { hashes, entries } = this.#segmentOf(hash);
-    const mask = hashes.length - 1;
-    for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const found = hashes[place] as number;
+    const { places } = this.#segmentOf(hash);
+    const mask = places.length - 2;
+    for (let at = homeOf(hash, mask); ; at = (at + 2) & mask) {
+      const found = places[at];
       if (found === NOBODY) return undefined;
       if (found !== hash) continue;
-      const entry = entries[place] as KeyIndex;
-      if (isName(entry.name, key)) return entry;
+      const entry = places[at + 1] as KeyIndex;
+      if (isOf(entry, key)) return entry;
     }
   }
 
@@ -73,7 +74,7 @@ export class KeyTable {
   add(key: Uint8Array, entry: KeyIndex): void {
     const hash = this.#hash(key);
     let segment = this.#segmentOf(hash);
-    while (segment.used >= segment.hashes.length * FULL_SHARE) {
+    while (segment.used >= (segment.places.length / 2) * FULL_SHARE) {
       this.#grow(segment, hash);
       segment = this.#segmentOf(hash);
     }
@@ -85,10 +86,11 @@ export class KeyTable {
   remove(key: Uint8Array): boolean {
     const hash = this.#hash(key);
     const segment = this.#segmentOf(hash);
-    const mask = segment.hashes.length - 1;
-    for (let place = hash & mask; segment.hashes[place] !== NOBODY; place = (place + 1) & mask) {
-      if (segment.hashes[place] !== hash || !isName((segment.entries[place] as KeyIndex).name, key)) continue;
-      vacate(segment, place);
+    const { places } = segment;
+    const mask = places.length - 2;
+    for (let at = homeOf(hash, mask); places[at] !== NOBODY; at = (at + 2) & mask) {
+      if (places[at] !== hash || !isOf(places[at + 1] as KeyIndex, key)) continue;
+      vacate(segment, at);
       this.#size--;
       if (this.#size === 0) this.clear();
       return true;
@@ -105,10 +107,9 @@ export class KeyTable {
   /** The segment is full: split by one more bit, or made wider where no bit is left to split by. */
   #grow(segment: Segment, hash: number): void {
     if (segment.depth === this.#maxDepth) {
-      const wider = newSegment(segment.depth, segment.hashes.length * 2);
+      const wider = newSegment(segment.depth, segment.places.length);
       move(segment, () => wider);
-      segment.hashes = wider.hashes;
-      segment.entries = wider.entries;
+      segment.places = wider.places;
       return;
     }
     if (segment.depth === this.#depth) {
@@ -116,8 +117,8 @@ export class KeyTable {
       this.#depth++;
     }
     const depth = segment.depth + 1;
-    const low = newSegment(depth, segment.hashes.length);
-    const high = newSegment(depth, segment.hashes.length);
+    const low = newSegment(depth, segment.places.length / 2);
+    const high = newSegment(depth, segment.places.length / 2);
     move(segment, (one) => (((one >>> (32 - depth)) & 1) === 0 ? low : high));
     // Where the segment stood, its two halves: the first of those references has only zeros below its own bits.
     const count = 1 << (this.#depth - segment.depth);
@@ -157,44 +158,57 @@ function spread(bits: number): number {
   return hash ^ (hash >>> 16);
 }
 
-function newSegment(depth: number, places: number): Segment {
-  return { depth, hashes: new Int32Array(places), entries: new Array(places).fill(undefined), used: 0 };
+function newSegment(depth: number, count: number): Segment {
+  // One array of both kinds, so every element is written once: an array with holes would be read more slowly for ever.
+  const places: Segment["places"] = [];
+  for (let place = 0; place < count; place++) places.push(NOBODY, undefined);
+  return { depth, places, used: 0 };
+}
+
+/** Where the walk of a hash begins. */
+function homeOf(hash: number, mask: number): number {
+  return (hash << 1) & mask;
 }
 
 function enter(segment: Segment, hash: number, entry: KeyIndex): void {
-  const mask = segment.hashes.length - 1;
-  let place = hash & mask;
-  while (segment.hashes[place] !== NOBODY) place = (place + 1) & mask;
-  segment.hashes[place] = hash;
-  segment.entries[place] = entry;
+  const { places } = segment;
+  const mask = places.length - 2;
+  let at = homeOf(hash, mask);
+  while (places[at] !== NOBODY) at = (at + 2) & mask;
+  places[at] = hash;
+  places[at + 1] = entry;
   segment.used++;
 }
 
-function move(segment: Segment, into: (hash: number) => Segment): void {
-  const { hashes, entries } = segment;
-  for (let place = 0; place < hashes.length; place++) {
-    const hash = hashes[place] as number;
-    if (hash !== NOBODY) enter(into(hash), hash, entries[place] as KeyIndex);
+function move({ places }: Segment, into: (hash: number) => Segment): void {
+  for (let at = 0; at < places.length; at += 2) {
+    const hash = places[at] as number;
+    if (hash !== NOBODY) enter(into(hash), hash, places[at + 1] as KeyIndex);
   }
 }
 
 /** Empties a place; those behind it that only stand there because it was taken move up (Knuth, volume 3, 6.4, R). */
 function vacate(segment: Segment, at: number): void {
-  const { hashes, entries } = segment;
-  const mask = hashes.length - 1;
+  const { places } = segment;
+  const mask = places.length - 2;
   let hole = at;
-  for (let place = (at + 1) & mask; hashes[place] !== NOBODY; place = (place + 1) & mask) {
-    const home = (hashes[place] as number) & mask;
+  for (let next = (at + 2) & mask; places[next] !== NOBODY; next = (next + 2) & mask) {
+    const home = homeOf(places[next] as number, mask);
     // It may move if the hole lies between its home and where it stands, in the order of the walk.
-    if (((place - home) & mask) < ((place - hole) & mask)) continue;
-    hashes[hole] = hashes[place] as number;
-    entries[hole] = entries[place];
-    hole = place;
+    if (((next - home) & mask) < ((next - hole) & mask)) continue;
+    places[hole] = places[next];
+    places[hole + 1] = places[next + 1];
+    hole = next;
   }
-  hashes[hole] = NOBODY;
-  entries[hole] = undefined;
+  places[hole] = NOBODY;
+  places[hole + 1] = undefined;
   segment.used--;
   assert(segment.used >= 0, "a segment holds what was put into it");
+}
+
+/** A kept value begins with its key, and who asks for the one mostly wants the other: the name is not even looked at. */
+function isOf({ name, cached }: KeyIndex, key: Uint8Array): boolean {
+  return (cached === undefined ? undefined : beginsWithKey(cached, key)) ?? isName(name, key);
 }
 
 function isName(name: string, key: Uint8Array): boolean {

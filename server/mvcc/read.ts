@@ -15,8 +15,6 @@ export interface RangeOptions {
   readonly countOnly: boolean;
   /** KeyValues without value and lease, made from the index. */
   readonly keysOnly?: boolean;
-  /** Keys of the index were changed by what is not to be seen yet: its counts are not those of any revision. */
-  readonly indexIsAhead?: boolean;
 }
 
 export interface RangeResult {
@@ -30,7 +28,8 @@ export interface RangeResult {
 
 /**
  * Reads at `options.revision`, which `current` bounds. Throws `EtcdError` FutureRevision above it and Compacted below the
- * compact revision; at that revision itself everything is still there.
+ * compact revision; at that revision itself everything is still there. `indexIsAhead`: keys of the index were changed by
+ * what is not to be seen yet, so that its counts are those of no revision.
  */
 export function readRange(
   space: Keyspace,
@@ -38,12 +37,13 @@ export function readRange(
   key: Uint8Array,
   rangeEnd: Uint8Array,
   options: RangeOptions,
+  indexIsAhead = false,
 ): RangeResult {
   const revision = options.revision <= 0 ? current : options.revision;
   if (revision > current) throw new EtcdError("FutureRevision");
   if (revision < space.compactRevision) throw new EtcdError("Compacted");
   if (rangeEnd.length === 0) return readOne(space, current, revision, key, options);
-  const found = new Collector(space, current, revision, options);
+  const found = new Collector(space, current, revision, options, indexIsAhead);
   found.collect(keyRange(key, rangeEnd));
   return { kvs: found.kvs, count: found.count, revision: current };
 }
@@ -83,10 +83,11 @@ class Collector {
     space: Keyspace,
     current: number,
     revision: number,
-    { limit, countOnly, keysOnly, indexIsAhead }: RangeOptions,
+    { limit, countOnly, keysOnly }: RangeOptions,
+    indexIsAhead: boolean,
   ) {
     this.#space = space;
-    this.#isNewest = revision === current && indexIsAhead !== true;
+    this.#isNewest = revision === current && !indexIsAhead;
     this.#revision = revision;
     this.#limit = countOnly ? 0 : limit > 0 ? limit : Number.POSITIVE_INFINITY;
     this.#keysOnly = keysOnly === true;

@@ -89,11 +89,8 @@ export class Store {
   /** See `RangeOptions`. Throws `EtcdError` Compacted or FutureRevision. */
   range(key: Uint8Array, rangeEnd: Uint8Array, options: RangeOptions): RangeResult {
     assert(this.#restored, "the store is read after it was restored");
-    return readRange(this.#space, this.#space.currentRevision, key, rangeEnd, {
-      ...options,
-      // Between the steps of a change the index counts what it has done so far.
-      indexIsAhead: this.#writing,
-    });
+    // Between the steps of a change the index counts what it has done so far.
+    return readRange(this.#space, this.#space.currentRevision, key, rangeEnd, options, this.#writing);
   }
 
   /** Keys of the range that exist now; while a change is under way, with what it has done. */

@@ -57,7 +57,8 @@ export class WriteTxn {
     const kv = encodeKeyValue({ key, createRevision: created, modRevision: revision.main, version, value, lease });
     space.records.put(revision.main, revision.sub, kv);
     const leased = lease !== 0n;
-    const entry = known ?? new KeyIndex(space.versions, toByteString(key), { ...revision, created, version }, leased);
+    const first = { main: revision.main, sub: revision.sub, created, version };
+    const entry = known ?? new KeyIndex(space.versions, toByteString(key), first, leased);
     const { name, leased: wasLeased } = entry;
     if (known === undefined) space.index.add(key, entry);
     else {

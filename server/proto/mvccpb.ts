@@ -75,6 +75,18 @@ export function encodeKeyValue(kv: KeyValue): Uint8Array {
   return KeyValue.encode(kv);
 }
 
+/**
+ * Whether an encoded KeyValue is that of `key`, seen from its first bytes alone. Undefined: they do not say, as the key is
+ * long or the encoding is not the canonical one.
+ */
+export function beginsWithKey(kv: Uint8Array, key: Uint8Array): boolean | undefined {
+  const { length } = key;
+  if (kv.length < 2 || kv[0] !== 0x0a || (kv[1] as number) >= 0x80 || length >= 0x80) return undefined;
+  if (kv[1] !== length || kv.length < length + 2) return false;
+  for (let at = length - 1; at >= 0; at--) if (kv[at + 2] !== key[at]) return false;
+  return true;
+}
+
 export const EventType = { PUT: 0, DELETE: 1 } as const;
 
 export interface Event {
