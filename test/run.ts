@@ -9,7 +9,7 @@
  * found, or (`KVORUM_NO_SKIP=1`) a test was skipped.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -183,11 +183,13 @@ function report(results: readonly Result[]): number {
       `${result.seconds.toFixed(1).padStart(6)} s  ${String(result.tally.counts.tests).padStart(5)} tests  ${result.title}`,
     );
   for (const { tally } of results) for (const one of tally.skipped) console.log(`skipped: ${remark(one)}`);
-  for (const { tally } of results) for (const one of tally.failed) console.log(`failed: ${remark(one)}`);
+  const failures = results.flatMap(({ tally }) => tally.failed.map((one) => `failed: ${remark(one)}`));
   const complaints = results.flatMap((result) => result.complaints.map((text) => `${result.title}: ${text}`));
   if (total.skipped > 0 && process.env["KVORUM_NO_SKIP"] === "1")
     complaints.push(`${total.skipped} skipped, which KVORUM_NO_SKIP=1 forbids`);
-  for (const text of complaints) console.log(`wrong: ${text}`);
+  failures.push(...complaints.map((text) => `wrong: ${text}`));
+  for (const text of failures) console.log(text);
+  keepForLater(failures);
   console.log("");
   for (const name of COUNTS) console.log(`# ${name} ${total[name]}`);
   console.log(`# duration_ms ${Math.round(seconds * 1000)}`);
@@ -195,6 +197,13 @@ function report(results: readonly Result[]): number {
   const skipped = total.skipped + total.todo > 0 ? `, ${total.skipped + total.todo} skipped` : "";
   console.log(`${partName}: ${total.pass} passed, ${failed} failed${skipped}`);
   return failed === 0 ? 0 : 1;
+}
+
+/** For whoever runs several parts: what failed stands together at its end, and not only far above. */
+function keepForLater(failures: readonly string[]): void {
+  const file = process.env["KVORUM_FAILURES"];
+  if (file !== undefined && failures.length > 0)
+    appendFileSync(file, failures.map((text) => `${partName} ${text}\n`).join(""));
 }
 
 function sum(all: readonly Counts[]): Counts {

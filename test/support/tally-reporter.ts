@@ -11,7 +11,7 @@ export type Counts = Record<(typeof COUNTS)[number], number>;
 
 export interface Remark {
   readonly name: string;
-  /** Why it was skipped; empty where nobody said. */
+  /** Why it was skipped, or what it failed with; empty where nobody said. */
   readonly reason: string;
   readonly file: string;
 }
@@ -21,6 +21,9 @@ export interface Tally {
   readonly skipped: readonly Remark[];
   readonly failed: readonly Remark[];
 }
+
+const FAILURE_LINES = 12;
+const FAILURE_CHARACTERS = 1500;
 
 /** Tests of this process that have been announced and have ended, those inside of others not counted. */
 export const progress = { announced: 0, ended: 0 };
@@ -41,9 +44,17 @@ export default async function* tallyReporter(events: AsyncIterable<TestEvent>): 
     if (nesting === 0) progress.ended++;
     if (skip !== undefined && skip !== false)
       skipped.push({ name, reason: typeof skip === "string" ? skip : "", file });
-    else if (event.type === "test:fail") failed.push({ name, reason: "", file });
+    else if (event.type === "test:fail") failed.push({ name, reason: failureText(event.data.details.error), file });
   }
   yield JSON.stringify({ counts, skipped, failed } satisfies Tally);
+}
+
+/** What went wrong in a few lines: what is at hand where only the end of a long output is kept. */
+function failureText(error: Error & { readonly cause?: unknown }): string {
+  // node:test wraps what the test threw.
+  const thrown = error.cause ?? error;
+  const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return text.split("\n").slice(0, FAILURE_LINES).join("\n    ").slice(0, FAILURE_CHARACTERS);
 }
 
 /** A closing line reaches reporters as a diagnostic such as "tests 12". */
