@@ -1,12 +1,14 @@
-/** How each row is measured. An experiment gives figures for one row or for a few that share what they need. */
+/** How each row is measured. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../server/client/client.ts";
 import { SERVICES } from "../../server/proto/services.ts";
+import { CLUSTER_EXPERIMENTS } from "./cluster-experiments.ts";
+import { type Experiment, type Kit, type Reading, rate } from "./experiment.ts";
+import { fill } from "./fill.ts";
 import { runBenchmark } from "./loads/etcd-benchmark.ts";
 import { runH2load } from "./loads/h2load.ts";
 import { memoryOf } from "./loads/process.ts";
 import { ProberProcess, runRaw } from "./loads/raw.ts";
-import type { Options } from "./options.ts";
 import { callOnce } from "./raw-client/check.ts";
 import {
   LIST_KEYS,
@@ -22,34 +24,9 @@ import type { LoadResult } from "./raw-client/unary-load.ts";
 import type { RowId } from "./rows.ts";
 import type { Subject } from "./subject.ts";
 
-/** Programs of others, and how much is wanted. */
-export interface Kit {
-  readonly h2load: string;
-  readonly benchmark: string;
-  readonly options: Options;
-}
-
-/** Figures of rows, and what else is worth a line. */
-export interface Reading {
-  readonly figures: Partial<Record<RowId, number>>;
-  readonly notes?: Readonly<Record<string, number>>;
-}
-
-export interface Experiment {
-  readonly rows: readonly RowId[];
-  /** Which keys. */
-  readonly variant: string;
-  readonly tls?: boolean;
-  /** Few pairs, each with servers that are new. */
-  readonly slow?: boolean;
-  prepare(subject: Subject, kit: Kit): Promise<void>;
-  measure(subject: Subject, kit: Kit): Promise<Reading>;
-}
-
 const ONE_KEY = "one key";
 const MANY_KEYS = "100 k keys";
 const KEYS = 100_000;
-const FILL_IN_FLIGHT = 16;
 const UPDATE_KEYS_OF_SLOT = 4;
 const SIZE_KEY_BYTES = 60;
 const SIZE_PREFIX = "size/";
@@ -102,6 +79,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   },
   { rows: ["memory", "restart"], variant: "", slow: true, prepare: fillLarge, measure: measureSize },
   { rows: ["compaction", "defragment"], variant: "", slow: true, prepare: fillHistory, measure: measureStalls },
+  ...CLUSTER_EXPERIMENTS,
 ];
 
 /** The same by h2load with one key, and by the raw client with many. */
@@ -157,30 +135,6 @@ function byBenchmark(id: RowId, connections: number, clients: number): Experimen
       return { figures: { [id]: perSecond } };
     },
   };
-}
-
-function rate(id: RowId, { perSecond, busy }: LoadResult): Reading {
-  const notes = busy === undefined ? {} : { "share of a processor that the client took": busy };
-  return { figures: { [id]: perSecond }, notes };
-}
-
-async function fill(
-  { target }: Subject,
-  prefix: string,
-  keys: number,
-  valueBytes: number,
-  keyBytes = 0,
-): Promise<void> {
-  const { count } = await runRaw<{ count: number }>({
-    kind: "fill",
-    target,
-    prefix,
-    keyBytes,
-    valueBytes,
-    keys,
-    inFlight: FILL_IN_FLIGHT,
-  });
-  if (count !== keys) throw new Error(`${count} of ${keys} keys were put`);
 }
 
 function fillLarge(subject: Subject, { options }: Kit): Promise<void> {

@@ -1,15 +1,15 @@
 /** Pairs of measurements, one of ours and one of etcd's, whose order turns: what disturbs the machine disturbs both. */
-import type { Experiment, Kit, Reading } from "./experiments.ts";
+import type { Experiment, Kit, Reading } from "./experiment.ts";
 import { processorUsOf } from "./loads/process.ts";
 import { ROWS, type RowId } from "./rows.ts";
-import { removeSubject, type Subject, type SubjectOptions, startSubject, type Who } from "./subject.ts";
+import { removeSubject, type Subject, type SubjectOptions, serversOf, startSubject, type Who } from "./subject.ts";
 
 /** One measurement of each. */
 export type Pair = Readonly<Record<Who, Reading>>;
 
 /** The first run of each server is not counted: code that has just started is not what is asked about. */
 export async function runPairs(experiment: Experiment, kit: Kit, options: SubjectOptions): Promise<Pair[]> {
-  const settings = { ...options, tls: experiment.tls };
+  const settings = { ...options, tls: experiment.tls, members: experiment.members };
   if (experiment.slow) return freshPairs(experiment, kit, settings);
   const subjects: Subject[] = [];
   try {
@@ -33,13 +33,17 @@ export async function runPairs(experiment: Experiment, kit: Kit, options: Subjec
 /** With the processor time that the server spent on each of what the row counts; of rows that are rates. */
 async function measureTimed(experiment: Experiment, subject: Subject, kit: Kit): Promise<Reading> {
   const [id] = experiment.rows;
-  const beganUs = processorUsOf(subject.server.pid);
+  const beganUs = spentUsOf(subject);
   const reading = await experiment.measure(subject, kit);
-  const spentUs = processorUsOf(subject.server.pid) - beganUs;
+  const spentUs = spentUsOf(subject) - beganUs;
   const rate = id === undefined ? undefined : reading.figures[id];
   if (id === undefined || rate === undefined || !ROWS[id].unit.endsWith("/s")) return reading;
   const each = spentUs / (rate * kit.options.seconds);
-  return { ...reading, notes: { "processor us of the server for each": each, ...reading.notes } };
+  return { ...reading, notes: { "processor us of the servers for each": each, ...reading.notes } };
+}
+
+function spentUsOf(subject: Subject): number {
+  return serversOf(subject).reduce((sum, { pid }) => sum + processorUsOf(pid), 0);
 }
 
 /** Servers that are new for each measurement, one at a time: a full store beside would take the other's memory. */

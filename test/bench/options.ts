@@ -15,6 +15,8 @@ export interface Options {
   readonly sizeKeys: number;
   readonly settleSeconds: number;
   readonly stallRevisions: number;
+  /** Of values that a new member of a cluster has to be sent. */
+  readonly catchUpMiB: number;
 }
 
 export class UsageError extends Error {}
@@ -49,6 +51,7 @@ export function readOptions(argv: readonly string[], env: Readonly<Record<string
     sizeKeys: whole("SIZE_KEYS", 1_000_000),
     settleSeconds: whole("SETTLE_SECONDS", 10),
     stallRevisions: whole("STALL_REVISIONS", 300_000),
+    catchUpMiB: whole("CATCH_UP_MIB", 2048),
   };
 }
 

@@ -17,6 +17,8 @@ export interface MemberSpec {
   readonly name: string;
   /** Another program than ours: etcd. */
   readonly command?: readonly string[];
+  /** How long it may take until it serves: of one that is sent much first. */
+  readonly readyMs?: number;
 }
 
 /** Members of ours with these names. */
@@ -30,9 +32,12 @@ export class ClusterMember {
   readonly server: ServerProcess;
   readonly client: Client;
   readonly flags: string[];
+  /** Undefined: ours as built. */
+  readonly command: readonly string[] | undefined;
 
-  constructor(name: string, server: ServerProcess, flags: string[]) {
+  constructor({ name, command }: MemberSpec, server: ServerProcess, flags: string[]) {
     this.name = name;
+    this.command = command;
     this.server = server;
     this.client = connect(server.url);
     this.flags = flags;
@@ -72,6 +77,12 @@ export class ClusterMember {
   async hash(): Promise<{ revision: number; hash: number; compactRevision: number }> {
     const { header, hash, compactRevision } = await this.client.unary(maintenance.methods.hashKv, {}, CALL);
     return { revision: header?.revision ?? 0, hash, compactRevision };
+  }
+
+  /** The newest revision that this member has. */
+  async revision(): Promise<number> {
+    const { header } = await this.client.unary(kv.methods.range, { key: utf8Bytes("x"), serializable: true }, CALL);
+    return header?.revision ?? 0;
   }
 
   async status(): Promise<{ id: bigint; leader: bigint }> {
@@ -186,10 +197,11 @@ export class ClusterProcess {
     return this.members.filter(({ server }) => server.isRunning);
   }
 
-  async #prepare({ name, command }: MemberSpec): Promise<ClusterMember> {
+  async #prepare({ name, command, readyMs }: MemberSpec): Promise<ClusterMember> {
     const flags = [`--name=${name}`, ...this.#flags];
-    const server = await ServerProcess.prepare({ flags, ...(command === undefined ? {} : { command }) });
-    const member = new ClusterMember(name, server, flags);
+    const program = command === undefined ? {} : { command };
+    const server = await ServerProcess.prepare({ flags, ...program, ...(readyMs === undefined ? {} : { readyMs }) });
+    const member = new ClusterMember({ name, ...program }, server, flags);
     this.members.push(member);
     return member;
   }

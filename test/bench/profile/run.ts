@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import type { Experiment, Kit } from "../experiments.ts";
+import type { Experiment, Kit } from "../experiment.ts";
 import { programBeside, removeSubject, startSubject } from "../subject.ts";
 import { type CpuProfile, type SelfTime, selfTimes } from "./reader.ts";
 

@@ -47,7 +47,7 @@ export async function runKeepalives(load: KeepaliveLoad): Promise<LoadResult> {
   }
   await Promise.race([Promise.all(lanes.map((lane) => lane.eachLease("revoke"))), failed]);
   for (const { connection } of lanes) connection.close();
-  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: 0 };
+  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: 0, p99Us: 0 };
 }
 
 /** The streams of one connection. */

@@ -25,6 +25,7 @@ export interface LoadResult {
   readonly perSecond: number;
   /** Of one in flight, else 0. */
   readonly p50Us: number;
+  readonly p99Us: number;
   /** Share of one processor that the client took; what prints the result adds it. */
   readonly busy?: number;
 }
@@ -88,7 +89,8 @@ export async function runUnary(load: UnaryLoad): Promise<LoadResult> {
   await Promise.race([progress.finished, failed, late]).finally(() => timers.forEach(clearTimeout));
   if (elapsedMs === 0) over();
   for (const { connection } of lanes) connection.close();
-  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: latencies?.quantileUs(0.5) ?? 0 };
+  const [p50Us, p99Us] = [0.5, 0.99].map((part) => latencies?.quantileUs(part) ?? 0) as [number, number];
+  return { count, perSecond: (count * 1000) / elapsedMs, p50Us, p99Us };
 }
 
 /** One connection's part. */

@@ -40,7 +40,7 @@ export async function runUpdates(load: UpdateLoad): Promise<LoadResult> {
   const elapsedMs = performance.now() - startMs;
   await Promise.race([Promise.all(lanes.map((lane) => lane.end())), failed]);
   for (const { connection } of lanes) connection.close();
-  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: 0 };
+  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: 0, p99Us: 0 };
 }
 
 class UpdateLane implements ConnectionUser {

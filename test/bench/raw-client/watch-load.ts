@@ -48,7 +48,7 @@ export async function runWatch(load: WatchLoad): Promise<LoadResult> {
   for (const connection of connections) connection.close();
   if (tally.events !== tally.expected)
     throw new Error(`${tally.expected - tally.events} of ${tally.expected} events did not come`);
-  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: 0 };
+  return { count, perSecond: (count * 1000) / elapsedMs, p50Us: 0, p99Us: 0 };
 }
 
 /** What has been written and what has come of it. */
