@@ -19,8 +19,8 @@ export function checkCompactions(operations: readonly Operation[], floor: Floor,
       : [],
   );
   const acknowledged = compactions.filter(({ operation }) => operation.answer !== undefined);
-  const done = highest(acknowledged, (compaction, momentMs) => compaction.returnedMs < momentMs);
-  const possible = highest(compactions, (compaction, momentMs) => compaction.calledMs <= momentMs);
+  const done = highest(acknowledged, ({ returnedMs }) => returnedMs);
+  const possible = highest(compactions, ({ calledMs }) => calledMs);
   for (const operation of operations) {
     if (violations.isFull) return;
     const { request, answer, calledMs, returnedMs } = operation;
@@ -28,7 +28,7 @@ export function checkCompactions(operations: readonly Operation[], floor: Floor,
     const asked = askedRevisions(request);
     if (asked.length === 0) continue;
     if (answer.kind === "done") {
-      const hiding = done(calledMs);
+      const hiding = done(justBefore(calledMs));
       const isHidden = hiding !== undefined && asked.some((revision) => isBelow(request, revision, hiding.revision));
       if (isHidden && !mayLag(request) && request.kind !== "txn")
         violations.add(
@@ -66,11 +66,26 @@ function askedRevisions(request: Request): number[] {
   return [...request.success, ...request.failure].flatMap(askedRevisions);
 }
 
-/** A function that tells the highest compaction that `counts` at a moment. Compactions are few: the highest is tried first. */
+/** What ends at the moment at which another begins is not before it. */
+function justBefore(momentMs: number): number {
+  return momentMs - Math.max(Number.MIN_VALUE, Math.abs(momentMs) * Number.EPSILON);
+}
+
+/** A function that tells the highest compaction whose time is up to a moment. */
 function highest(
   compactions: readonly Compaction[],
-  counts: (operation: Operation, momentMs: number) => boolean,
+  timeOf: (operation: Operation) => number,
 ): (momentMs: number) => Compaction | undefined {
-  const falling = [...compactions].sort((left, right) => right.revision - left.revision);
-  return (momentMs) => falling.find(({ operation }) => counts(operation, momentMs));
+  const steps: Compaction[] = [];
+  for (const one of [...compactions].sort((left, right) => timeOf(left.operation) - timeOf(right.operation)))
+    if (one.revision > (steps.at(-1)?.revision ?? -1)) steps.push(one);
+  return (momentMs) => {
+    let [low, high] = [0, steps.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (timeOf((steps[middle] as Compaction).operation) <= momentMs) low = middle + 1;
+      else high = middle;
+    }
+    return steps[low - 1];
+  };
 }

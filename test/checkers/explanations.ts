@@ -3,7 +3,7 @@
  * revision of its own) and leases that ended. Each explains one revision at most, and only one later than all that had
  * been answered before it was called. Found by matching: a greedy choice could use up the only one that fits another.
  */
-import type { Change, Kv, KvRequest, Operation } from "./history.ts";
+import { type Change, contains, type Kv, type KvRequest, type Operation } from "./history.ts";
 import { evaluate, type Versions } from "./model.ts";
 import { sameChanges } from "./same.ts";
 import type { Floor } from "./time-order.ts";
@@ -28,35 +28,45 @@ interface Unexplained {
 }
 
 export class Explanations {
-  readonly #floor: Floor;
   /** Those with a put in them, by its key and value. */
   readonly #byPut = new Map<string, Operation[]>();
   /** Those that may put what stands not in the request. */
   readonly #keepers: Operation[] = [];
-  /** Those that may delete. */
+  /** Deletions of one key, by its name. */
+  readonly #byDeletedKey = new Map<string, Operation[]>();
+  /** Revocations, by their lease. */
+  readonly #byLease = new Map<string, Operation[]>();
+  /** The others that may delete. */
   readonly #deleters: Operation[] = [];
+  /** The highest revision that had been answered before an operation was called: what it explains is later. */
+  readonly #floors = new Map<Operation, number>();
   readonly #refused: Operation[] = [];
   readonly #notes: Unexplained[] = [];
   readonly #hasLeases: boolean;
 
   constructor(operations: readonly Operation[], floor: Floor) {
-    this.#floor = floor;
     this.#hasLeases = operations.some(({ request }) => request.kind === "grant");
     for (const operation of operations) {
-      if (operation.answer === undefined || isRevocation(operation)) this.#index(operation);
-      else if (operation.answer.kind === "refused") this.#refused.push(operation);
+      if (operation.answer === undefined || isRevocation(operation)) {
+        this.#floors.set(operation, floor.revisionBefore(operation.calledMs));
+        this.#index(operation);
+      } else if (operation.answer.kind === "refused") this.#refused.push(operation);
     }
   }
 
   /** Whether anything in the history can have made a revision without an answer that names it. */
   get canExplainGaps(): boolean {
-    return this.#hasLeases || this.#keepers.length + this.#deleters.length + this.#byPut.size > 0;
+    return this.#hasLeases || this.#floors.size > 0;
   }
 
   /** Remembers a revision that nobody was told of. `before` is the state before it. */
   note(revision: number, changes: readonly Change[], before: Versions): void {
-    const candidates = this.#possible(changes).filter((operation) => this.#fits(operation, revision, changes, before));
-    this.#notes.push({ revision, changes, candidates, lease: endedLease(changes, before) });
+    const lease = endedLease(changes, before);
+    const revocations = lease === undefined ? [] : (this.#byLease.get(`${lease}`) ?? []);
+    const candidates = [...revocations, ...this.#possible(changes)].filter((operation) =>
+      this.#fits(operation, revision, changes, before),
+    );
+    this.#notes.push({ revision, changes, candidates, lease });
   }
 
   /** Gives each revision its cause: sentences for those without one, and the leases that ended. */
@@ -76,26 +86,30 @@ export class Explanations {
   #index(operation: Operation): void {
     const { request } = operation;
     if (hasPart(request, (part) => part.kind === "put" && part.ignoreValue)) this.#keepers.push(operation);
-    if (hasPart(request, ({ kind }) => kind === "delete" || kind === "revoke")) this.#deleters.push(operation);
-    for (const name of putsOf(request)) {
-      const all = this.#byPut.get(name);
-      if (all === undefined) this.#byPut.set(name, [operation]);
-      else all.push(operation);
-    }
+    if (request.kind === "delete" && request.end === "") addTo(this.#byDeletedKey, request.key, operation);
+    else if (request.kind === "revoke") addTo(this.#byLease, `${request.lease}`, operation);
+    else if (hasPart(request, ({ kind }) => kind === "delete")) this.#deleters.push(operation);
+    for (const name of putsOf(request)) addTo(this.#byPut, name, operation);
   }
 
   /** Operations that are worth trying. */
   #possible(changes: readonly Change[]): Operation[] {
     const put = changes.find((change) => change.kind === "put");
-    if (put === undefined) return this.#deleters;
+    if (put === undefined) {
+      const key = changes[0]?.kind === "delete" ? changes[0].key : "";
+      const others = this.#deleters.filter(({ request }) =>
+        hasPart(request, (part) => part.kind === "delete" && contains(part, key)),
+      );
+      return [...(this.#byDeletedKey.get(key) ?? []), ...others];
+    }
     return [...new Set([...(this.#byPut.get(nameOf(put.kv)) ?? []), ...this.#keepers])];
   }
 
   #fits(operation: Operation, revision: number, changes: readonly Change[], view: Versions): boolean {
-    if (revision <= this.#floor.revisionBefore(operation.calledMs)) return false;
+    if (revision <= (this.#floors.get(operation) ?? 0)) return false;
     if (operation.answer?.kind === "done" && revision > operation.answer.revision) return false;
     const { request } = operation;
-    if (request.kind === "revoke") return endedLease(changes, view) === request.lease;
+    if (request.kind === "revoke") return true;
     if (!isChange(request)) return false;
     const outcome = evaluate(request, { view, revision, at: (earlier) => view.at(earlier) });
     return outcome.kind === "done" && sameChanges(outcome.changes, changes);
@@ -162,6 +176,12 @@ function isChange(request: Operation["request"]): request is KvRequest {
 function putsOf(request: Operation["request"]): string[] {
   if (request.kind === "put") return request.ignoreValue ? [] : [nameOf(request)];
   return request.kind === "txn" ? [...request.success, ...request.failure].flatMap(putsOf) : [];
+}
+
+function addTo(index: Map<string, Operation[]>, name: string, operation: Operation): void {
+  const all = index.get(name);
+  if (all === undefined) index.set(name, [operation]);
+  else all.push(operation);
 }
 
 function hasPart(request: Operation["request"], is: (part: Operation["request"]) => boolean): boolean {

@@ -105,6 +105,7 @@ function listed(items: readonly string[]): string {
   return `[${shown}${items.length > SHOWN_ITEMS ? `; and ${items.length - SHOWN_ITEMS} more` : ""}]`;
 }
 
-function shortNumber(value: number): string {
+/** At most three digits behind the point. */
+export function shortNumber(value: number): string {
   return Number.isInteger(value) ? `${value}` : value.toFixed(3);
 }
