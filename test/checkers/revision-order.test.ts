@@ -7,7 +7,7 @@ import { assertRight, type ChangeLog, type Operation, wrote } from "./history.ts
 import { checkRevisionOrder } from "./revision-order.ts";
 import { isAnswered } from "./time-order.ts";
 
-const SEEDS = Array.from({ length: 30 }, (_, seed) => seed);
+const SEEDS = Array.from({ length: 12 }, (_, seed) => seed);
 
 test("good histories of all kinds of operations pass, with unknown operations, leases and compactions", () => {
   const seen = { unknown: 0, leaseEnds: 0, refused: 0, serializable: 0, old: 0, txns: 0 };
@@ -22,7 +22,7 @@ test("good histories of all kinds of operations pass, with unknown operations, l
     seen.txns += operations.filter(({ request }) => request.kind === "txn").length;
     seen.leaseEnds += leaseEnds.length;
   }
-  for (const [what, count] of Object.entries(seen)) assert.ok(count > 50, `${what}: only ${count}`);
+  for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: only ${count}`);
 });
 
 test("without unknown operations and leases a history needs no log", () => {
