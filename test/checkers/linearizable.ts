@@ -64,7 +64,7 @@ interface Entry {
 }
 
 /** One search, over operations that belong together. */
-export class Search<State> {
+class Search<State> {
   steps = 0;
   readonly #model: SequentialModel<State>;
   readonly #operations: readonly Operation[];
