@@ -32,6 +32,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "test/support",
       "server",
       "test/contract",
+      "test/checkers",
       "test/raft-script",
       "test/simulation",
       "test/robustness",
