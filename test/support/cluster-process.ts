@@ -17,6 +17,8 @@ export interface MemberSpec {
   readonly name: string;
   /** Another program than ours: etcd. */
   readonly command?: readonly string[];
+  /** Read at each start. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Members of ours with these names. */
@@ -186,9 +188,10 @@ export class ClusterProcess {
     return this.members.filter(({ server }) => server.isRunning);
   }
 
-  async #prepare({ name, command }: MemberSpec): Promise<ClusterMember> {
+  async #prepare({ name, command, env }: MemberSpec): Promise<ClusterMember> {
     const flags = [`--name=${name}`, ...this.#flags];
-    const server = await ServerProcess.prepare({ flags, ...(command === undefined ? {} : { command }) });
+    const own = { ...(command === undefined ? {} : { command }), ...(env === undefined ? {} : { env }) };
+    const server = await ServerProcess.prepare({ flags, ...own });
     const member = new ClusterMember(name, server, flags);
     this.members.push(member);
     return member;
