@@ -80,7 +80,8 @@ export type ErrorCode =
   | "Unimplemented"
   | "MalformedRequest"
   | "UnknownMethod"
-  | "UnknownHealthService";
+  | "UnknownHealthService"
+  | "DefragmentationFailed";
 
 /** A refusal that goes back to the client. `detail` replaces the table's text where a code has no fixed one. */
 export class EtcdError extends Error {

@@ -15,6 +15,7 @@ import { ConfigError } from "../config/settings.ts";
 import { versionText } from "../config/version.ts";
 import { BootstrapError } from "../member/bootstrap.ts";
 import type { LogFields } from "../ports/logger.ts";
+import { startFailpoints } from "../system/failpoints.ts";
 import { applyHeapLimit } from "../system/launch.ts";
 import { SystemLogger } from "../system/logger.ts";
 import { onSignal, resign, type Signal } from "../system/signals.ts";
@@ -86,6 +87,7 @@ async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
   try {
+    await startFailpoints(process.env, logger);
     const server = await startServer(config, logger, fatal);
     for (const signal of ["SIGTERM", "SIGINT"] as const) onSignal(signal, () => void stop(server, logger, signal));
     if (process.env["KVORUM_START"] === "person") welcome(config, server);

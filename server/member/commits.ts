@@ -4,6 +4,7 @@
  * applied index goes into the same transaction as the effects it stands for; nothing else decides what a restart sees.
  */
 import { type ConsistentIndex, storeConsistentIndex } from "../apply/consistent-index.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { type Backend, BackendFull } from "../ports/backend.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
@@ -107,7 +108,9 @@ export class Commits {
     this.#timer?.cancel();
     this.#timer = undefined;
     const { index, term } = this.#applied();
+    failpoint?.("commitBeforePreCommitHook");
     storeConsistentIndex(this.#backend, { index, term });
+    failpoint?.("commitAfterPreCommitHook");
     const started = this.#clock.monotonicMs();
     const running = this.#backend
       .commit()

@@ -1,4 +1,5 @@
 /** Runs compactions in slices with a pause between them, one after another, and tells who waits for the end. */
+import { failpoint } from "../base/failpoint.ts";
 import type { Compaction } from "../mvcc/compaction.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -81,6 +82,7 @@ export class Compactor {
     if (job === undefined) return;
     const now = this.#clock.monotonicMs();
     job.startedMs ??= now;
+    failpoint?.("compactAfterAcquiredBatchTxLock");
     let done = false;
     let left = this.#batchRevisions;
     while (!done && left > 0 && this.#clock.monotonicMs() - now < SLICE_MS) {
@@ -88,7 +90,9 @@ export class Compactor {
       done = job.compaction.step(step);
       left -= step;
     }
+    failpoint?.("compactBeforeCommitBatch");
     this.#noteWork();
+    failpoint?.("compactAfterCommitBatch");
     this.#metrics.compactionPaused(this.#clock.monotonicMs() - now);
     if (done) void this.#finish(job, job.startedMs);
     else this.#arm(this.#pauseMs(left));

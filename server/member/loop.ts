@@ -7,6 +7,7 @@
  * is fatal.
  */
 import { assert } from "../base/assert.ts";
+import { failpoint } from "../base/failpoint.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Entry, Message, Snapshot } from "../proto/raftpb.ts";
 import type { RawNode } from "../raft/raw-node.ts";
@@ -117,6 +118,7 @@ export class Loop {
 
   #round(ready: Ready): void {
     if (ready.softState !== undefined) this.#duties.softState(ready.softState);
+    if (this.#raft.isLeader) failpoint?.("raftBeforeLeaderSend");
     this.#duties.send(ready.messages);
     // These are on disk already: they wait for no sync.
     for (const entry of ready.committedEntries) this.#committed.push(entry);
@@ -125,6 +127,7 @@ export class Loop {
       this.#installing = ready;
       return;
     }
+    failpoint?.("raftBeforeSave");
     this.#save(ready);
     if (!this.#duties.isAlone() || this.#unsynced.length > 0) {
       this.#unsynced.push(ready);
@@ -175,8 +178,13 @@ export class Loop {
     const snapshot = ready.snapshot as Snapshot;
     const { metadata } = snapshot;
     assert(metadata !== undefined, "a snapshot says what it is of");
+    failpoint?.("applyBeforeOpenSnapshot");
     this.#duties.install(snapshot);
+    failpoint?.("applyAfterOpenSnapshot");
+    failpoint?.("raftBeforeSaveSnap");
+    failpoint?.("raftBeforeWALSaveSnaphot");
     this.#wal.saveSnapshot(metadata);
+    failpoint?.("raftAfterSaveSnap");
     this.#save(ready);
     this.#installing = undefined;
     this.#preparing = false;
@@ -220,8 +228,15 @@ export class Loop {
 
   /** The sync under `ready` has returned: from here on it counts. */
   #finish(ready: Ready): void {
+    failpoint?.("raftAfterSave");
+    if (ready.snapshot !== undefined) failpoint?.("raftBeforeApplySnap");
+    failpoint?.("raftBeforeAdvance");
     this.#raft.persisted(ready);
-    if (ready.snapshot !== undefined) this.#duties.installed(ready.snapshot);
+    if (ready.snapshot !== undefined) {
+      failpoint?.("raftAfterApplySnap");
+      this.#duties.installed(ready.snapshot);
+    }
+    if (!this.#raft.isLeader) failpoint?.("raftBeforeFollowerSend");
     this.#duties.send(ready.messagesAfterSync);
   }
 

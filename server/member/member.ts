@@ -15,6 +15,7 @@ import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/t
 import { assert } from "../base/assert.ts";
 import { fromByteString, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
+import { besideFailpoint, failpoint } from "../base/failpoint.ts";
 import { memberIdText } from "../base/int64.ts";
 import { Alarms } from "../cluster/alarms.ts";
 import { type MemberRecord, Membership } from "../cluster/membership.ts";
@@ -380,6 +381,7 @@ export class Member {
     const memberAttributes = { name: this.name, clientUrls: [...this.#options.clientUrls] };
     for (;;) {
       await this.#until(() => this.#leaderId !== 0n);
+      if (besideFailpoint !== undefined) await besideFailpoint("beforePublishing");
       try {
         await this.#propose({ kind: "clusterMemberAttrSet", value: { memberId: this.memberId, memberAttributes } });
         return;
@@ -507,6 +509,7 @@ export class Member {
   async leaseRenew(id: bigint): Promise<number> {
     if (!this.#isLeader && !this.#isAlone) return this.#askLeader("leaseRenew", { id });
     const lease = this.lessor.lookup(id);
+    if (besideFailpoint !== undefined) await besideFailpoint("beforeCheckpointInLeaseRenew");
     if (lease !== undefined && lease.remainingTtlSeconds > 0) await this.#forgetCheckpoint(id);
     const ttlSeconds = this.lessor.renew(id, this.#ports.clock.monotonicMs());
     if (ttlSeconds > 0) {
@@ -549,6 +552,7 @@ export class Member {
         throw error;
       });
     }
+    if (besideFailpoint !== undefined) await besideFailpoint("beforeLookupWhenLeaseTimeToLive");
     const lease = this.lessor.lookup(id);
     if (lease === undefined) return undefined;
     return {
@@ -729,6 +733,7 @@ export class Member {
     this.#snapshots.noteApplied(entry);
     if (entry.type === EntryType.CONF_CHANGE) this.#applyConfChange(entry, isNew);
     else if (isNew) {
+      failpoint?.("beforeApplyOneEntryNormal");
       assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
       const started = this.#ports.clock.monotonicMs();
       // What was proposed here need not be read again: the entry holds nothing else.
@@ -792,6 +797,7 @@ export class Member {
 
   /** What was applied before this start is in the configuration that raft began with, if the store has kept it. */
   #applyConfChange(entry: Entry, isNew: boolean): void {
+    failpoint?.("beforeApplyOneConfChange");
     const change = ConfChange.decode(entry.data);
     if (!isNew) {
       if (this.#replaysChanges) this.#configured(entry.index, this.#raft.applyConfChange(change));

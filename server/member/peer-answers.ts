@@ -1,5 +1,6 @@
 /** What this member answers when others ask it; `Network.ask` is the other side. */
 import { EtcdError } from "../base/error.ts";
+import { besideFailpoint } from "../base/failpoint.ts";
 import type { MemberRecord } from "../cluster/membership.ts";
 import type { AnswerTable, PeerLease } from "../ports/network.ts";
 import type { MembershipChanges } from "./membership-changes.ts";
@@ -31,13 +32,15 @@ export function peerAnswers(member: Asked, serverVersion: string): AnswerTable {
       revision: member.store.currentRevision,
       ...(await member.hashKv(revision)),
     }),
-    leaseRenew: ({ id }) => {
+    leaseRenew: async ({ id }) => {
+      if (besideFailpoint !== undefined) await besideFailpoint("beforeServeHTTPLeaseRenew");
       // Passed on once more it could go round in circles.
       if (!member.isLeader) throw new EtcdError("NotPrimaryLessor");
       return member.leaseRenew(id);
     },
     leaseTimeToLive: async ({ id, keys }) => {
       if (!member.isLeader) throw new EtcdError("NotPrimaryLessor");
+      if (besideFailpoint !== undefined) await besideFailpoint("beforeLookupWhenForwardLeaseTimeToLive");
       const lease = await member.leaseTimeToLive(id, keys);
       if (lease === undefined) throw new EtcdError("LeaseNotFound");
       return lease;

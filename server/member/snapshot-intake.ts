@@ -12,6 +12,7 @@ import { storeConfState } from "../apply/cluster-requests.ts";
 import { storeConsistentIndex } from "../apply/consistent-index.ts";
 import { assert } from "../base/assert.ts";
 import { WorldError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { memberIdText } from "../base/int64.ts";
 import { BoltError } from "../bolt/format.ts";
 import { BoltFile } from "../bolt/reader.ts";
@@ -231,6 +232,9 @@ class Arrival implements SnapshotSink {
     file.close();
     this.#file = undefined;
     disk.rename(partPath(folder, index), receivedPath(folder, index));
+    failpoint?.("snapDBRenameBeforeDirSync");
+    const refusal = failpoint?.("snapDBDirSyncError");
+    if (refusal !== undefined) throw new WorldError(`sync the folder "${folder}"`, refusal);
     disk.syncFolder(folder);
   }
 

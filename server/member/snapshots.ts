@@ -4,6 +4,7 @@
  * is for followers: where there are none, it goes as soon as it is applied.
  */
 import { assert } from "../base/assert.ts";
+import { failpoint } from "../base/failpoint.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { ConfState, Entry } from "../proto/raftpb.ts";
 import { entrySize, type LogStorage } from "../raft/log-storage.ts";
@@ -92,6 +93,7 @@ export class LogSnapshots {
     const confState = valueAt(this.#confStates, index);
     const term = valueAt(this.#terms, index);
     assert(confState.voters.length > 0, "somebody votes");
+    failpoint?.("raftBeforeWALSaveSnaphot");
     this.#wal.saveSnapshot({ index, term, confState });
     this.#wal.syncNow();
     if (index > this.#log.snapshotIndex) {
@@ -101,6 +103,7 @@ export class LogSnapshots {
       if (compactIndex > this.#log.firstIndex()) this.#log.compact(compactIndex);
     }
     this.#wal.release(index);
+    failpoint?.("raftAfterWALRelease");
     this.#logger.info("saved snapshot", { "snapshot-index": index, "snapshot-term": term });
   }
 }

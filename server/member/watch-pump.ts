@@ -2,6 +2,7 @@
  * Drives the hub: slices of catching up while watchers are behind or many wait for one change, and progress notices at
  * their interval. A turn of the loop takes as many slices as fit in its share; everything else has its turn in between.
  */
+import { failpoint } from "../base/failpoint.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { WatchHub } from "../watch/hub.ts";
 
@@ -53,6 +54,7 @@ export class WatchPump {
   #turn(): void {
     this.#catchUp = undefined;
     if (this.#stopped) return;
+    failpoint?.("beforeSyncWatchers");
     const startedMs = this.#clock.monotonicMs();
     let more = true;
     while (more && this.#clock.monotonicMs() - startedMs < TURN_MS) more = this.#hub.catchUp(SLICE);
@@ -62,6 +64,7 @@ export class WatchPump {
   #armProgress(): void {
     if (this.#stopped) return;
     this.#progress = this.#clock.after(this.#progressNotifyMs, () => {
+      failpoint?.("beforeProgressIfSync");
       this.#hub.progressTick();
       this.#armProgress();
     });

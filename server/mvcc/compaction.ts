@@ -8,6 +8,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { ByteString } from "../base/bytes.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { KeyspaceHasher } from "./hash.ts";
 import type { KeyIndex } from "./key-index.ts";
 import type { Keyspace } from "./keyspace.ts";
@@ -105,7 +106,9 @@ export class Compaction {
     for (const name of empty) index.remove(name);
     phase.after = before;
     if (last !== undefined) return;
+    failpoint?.("compactBeforeSetFinishedCompact");
     stored.finishCompaction(this.revision);
+    failpoint?.("compactAfterSetFinishedCompact");
     if (this.#hasher !== undefined) this.#space.compactionHashes.store(this.#hasher.result());
     this.#space.compactions.shift();
     this.#phase = { name: "done" };

@@ -9,6 +9,7 @@
 import { assert } from "../base/assert.ts";
 import { type ByteString, EMPTY_BYTES, fromByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import type { Backend } from "../ports/backend.ts";
 import { Compaction } from "./compaction.ts";
 import type { Change } from "./event.ts";
@@ -161,7 +162,9 @@ export class Store {
     const compaction = new Compaction(space, revision, complete ? space.compactRevision : undefined);
     space.compactions.push(compaction);
     space.compactRevision = revision;
+    failpoint?.("compactBeforeCommitScheduledCompact");
     space.records.scheduleCompaction(revision);
+    failpoint?.("compactAfterCommitScheduledCompact");
     return compaction;
   }
 

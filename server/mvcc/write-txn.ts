@@ -4,6 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type ByteString, EMPTY_BYTES, fromByteString, toByteString } from "../base/bytes.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { encodeKeyValue, KeyValue } from "../proto/mvccpb.ts";
 import { type Change, deleteChange, putChange } from "./event.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -134,8 +135,10 @@ export class WriteTxn {
     assert(this.#open, "a transaction ends once");
     this.#open = false;
     const revision = this.currentRevision;
+    failpoint?.("beforeWritebackBuf");
     this.#space.currentRevision = revision;
     this.#ended();
+    failpoint?.("afterWritebackBuf");
     return { revision, changes: this.#changes };
   }
 }

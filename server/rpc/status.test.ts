@@ -89,6 +89,7 @@ const OTHERS: readonly (readonly [ErrorCode, string, string])[] = [
   ["Unimplemented", "Unimplemented", "method not implemented"],
   ["MalformedRequest", "Internal", "proto: cannot parse invalid wire-format data"],
   ["UnknownHealthService", "NotFound", "unknown service"],
+  ["DefragmentationFailed", "Unknown", "the defragmentation failed"],
 ];
 
 test("every refusal has etcd's code and text, and there are no others", () => {

@@ -185,6 +185,8 @@ export const STATUS = {
   MalformedRequest: { grpc: INTERNAL, text: "proto: cannot parse invalid wire-format data" },
   UnknownMethod: { grpc: UNKNOWN, text: "etcdserver: unknown method" },
   UnknownHealthService: { grpc: NOT_FOUND, text: "unknown service" },
+  /** The detail says why, as etcd passes on what its store says. */
+  DefragmentationFailed: { grpc: UNKNOWN, text: "the defragmentation failed" },
 } as const satisfies Record<ErrorCode, Status>;
 
 export const OK: Status = { grpc: GrpcCode.OK, text: "" };

@@ -1,5 +1,5 @@
 /** Maintenance: what an operator asks of one member. */
-import { EtcdError } from "../base/error.ts";
+import { EtcdError, WorldError } from "../base/error.ts";
 import {
   type AlarmRequest,
   type AlarmResponse,
@@ -52,9 +52,14 @@ export class Maintenance {
     return MoveLeaderResponse.create();
   }
 
-  /** Answers without a header. */
+  /** Answers without a header. One that fails leaves the store as it was, and is no reason to stop serving. */
   async defragment(_request: DefragmentRequest): Promise<DefragmentResponse> {
-    await this.#member.defragment();
+    try {
+      await this.#member.defragment();
+    } catch (error) {
+      if (error instanceof WorldError) throw new EtcdError("DefragmentationFailed", error.message);
+      throw error;
+    }
     return DefragmentResponse.create();
   }
 

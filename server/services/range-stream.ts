@@ -7,6 +7,7 @@
  */
 import { compareBytes, concatBytes } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
+import { besideFailpoint } from "../base/failpoint.ts";
 import { type RangeRequest, RangeResponse, RangeStreamResponse } from "../proto/etcdserverpb.ts";
 import { KeyValue } from "../proto/mvccpb.ts";
 import type { Call, Outlet } from "./call.ts";
@@ -65,6 +66,7 @@ export class RangeStream {
   async #pump(): Promise<void> {
     try {
       while (!this.#over) {
+        if (besideFailpoint !== undefined) await besideFailpoint("beforeRangeStreamChunk");
         const { response, done } = await this.#chunk();
         if (this.#over) return;
         const room = this.#outlet.write(RangeStreamResponse.create({ rangeResponse: response }));

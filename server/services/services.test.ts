@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeMember } from "../../test/support/fake-member.ts";
 import { TestCall } from "../../test/support/recording-outlet.ts";
+import { WorldError } from "../base/error.ts";
 import {
   AlarmRequest,
   DefragmentRequest,
@@ -37,6 +38,19 @@ test("maintenance answers have a full header, but for defragment", async () => {
   assert.deepEqual([hashKv.hash, hashKv.compactRevision, hashKv.hashRevision], [5, -1, 1]);
   await assert.rejects(async () => maintenance.hashKv(HashKVRequest.create({ revision: 9 }), call), {
     code: "FutureRevision",
+  });
+});
+
+test("a defragmentation that the disk refuses is answered with the reason", async () => {
+  class Full extends FakeMember {
+    override defragment(): Promise<void> {
+      return Promise.reject(new WorldError('defragment "x"', new Error("no space")));
+    }
+  }
+  const { maintenance } = createServices(new Full(), { maxTxnOperations: 128, maxRequestBytes: 1000 });
+  await assert.rejects(async () => maintenance.defragment(DefragmentRequest.create(), new TestCall()), {
+    code: "DefragmentationFailed",
+    detail: 'defragment "x": no space',
   });
 });
 

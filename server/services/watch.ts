@@ -7,6 +7,7 @@
  * Held back both ways: nothing is taken out of the hub's outbox while the client does not read (its watches then fall
  * behind and read history later), and no further request is read while too many answers wait.
  */
+import { failpoint } from "../base/failpoint.ts";
 import { type WatchRequest, WatchResponse } from "../proto/etcdserverpb.ts";
 import type { Call, Inlet, Outlet } from "./call.ts";
 import { headerWithRevision } from "./header.ts";
@@ -52,6 +53,7 @@ class WatchConnection implements Inlet<WatchRequest> {
         this.#side.cancel(requestUnion.value.watchId);
         break;
       case "progress":
+        failpoint?.("beforeProgressIfSync");
         this.#side.requestProgress();
         break;
       default: // a request that a later version knows: passed over, as etcd does
@@ -76,6 +78,7 @@ class WatchConnection implements Inlet<WatchRequest> {
     while (this.#room) {
       const delivery = this.#side.next();
       if (delivery === undefined) break;
+      failpoint?.("beforeSendWatchResponse");
       // The header is that of the moment of encoding; streams that share the message share it too.
       delivery.encoded ??= WatchResponse.encode({
         ...delivery.response,

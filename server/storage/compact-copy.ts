@@ -16,6 +16,7 @@
 import { promises } from "node:fs";
 import { dirname } from "node:path";
 import { EMPTY_BYTES } from "../base/bytes.ts";
+import { type FailpointName, failpoint } from "../base/failpoint.ts";
 import { BUCKETS } from "../ports/buckets.ts";
 import type { Batch } from "./batch.ts";
 import { copyPath, removeCopy, renameCopy, renameCopyLock, syncPath } from "./data-dir.ts";
@@ -50,8 +51,10 @@ export class CompactCopy {
   /** Makes the second file and copies all records to it. */
   async make(file: LmdbFile, options: LmdbFileOptions): Promise<LmdbFile> {
     removeCopy(this.#path);
+    refuseAt("defragOpenFileError");
     const copy = LmdbFile.open(copyPath(this.#path), options);
     this.#file = copy;
+    refuseAt("defragdbFail");
     for (const bucket of BUCKETS) {
       for (let after = EMPTY_BYTES; ; ) {
         const rows = file.storedAfter(bucket, after, SLICE_OPERATIONS);
@@ -116,4 +119,10 @@ export class CompactCopy {
       // The failure itself says more.
     }
   }
+}
+
+/** Throws what is asked for there. */
+function refuseAt(name: FailpointName): void {
+  const refusal = failpoint?.(name);
+  if (refusal !== undefined) throw new Error(refusal);
 }

@@ -11,6 +11,7 @@
 import { assert } from "../base/assert.ts";
 import { compareBytes, fromByteString, toByteString } from "../base/bytes.ts";
 import { WorldError } from "../base/error.ts";
+import { besideFailpoint, failpoint } from "../base/failpoint.ts";
 import { type Backend, BackendFull, type ReadView, type Replacement } from "../ports/backend.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
 import { Batch, type BatchEntry, DELETED } from "./batch.ts";
@@ -279,8 +280,7 @@ export class LmdbBackend implements Backend {
     this.#writing = batch;
     this.#writingDone = done;
     this.#copy?.note(batch);
-    this.#file
-      .write(batch)
+    (besideFailpoint === undefined ? this.#file.write(batch) : writeBetweenFailpoints(this.#file, batch))
       .then(() => this.#written(batch, done))
       .catch((error: unknown) => this.#failed(new WorldError(`commit to "${this.#path}"`, error)));
   }
@@ -322,11 +322,13 @@ export class LmdbBackend implements Backend {
     this.#copy = copy;
     if (this.#writing !== undefined) copy.note(this.#writing);
     try {
+      if (besideFailpoint !== undefined) await besideFailpoint("defragBeforeCopy");
       const next = await copy.make(this.#file, this.#fileOptions);
       await copy.catchUp(() => new Batch(this.#arena));
       await this.#hold();
       await copy.catchUpFully(() => new Batch(this.#arena));
       const last = this.#file;
+      if (besideFailpoint !== undefined) await besideFailpoint("defragBeforeRename");
       await copy.takePlace(
         () => {
           next.refreshSizes(BUCKETS);
@@ -345,6 +347,16 @@ export class LmdbBackend implements Backend {
       this.#writeNext();
     }
   }
+}
+
+/** A commit while failpoints are armed. LMDB begins, fills and commits its transaction in one go, in a thread of its own. */
+async function writeBetweenFailpoints(file: LmdbFile, batch: Batch): Promise<void> {
+  await besideFailpoint?.("beforeStartDBTxn");
+  await besideFailpoint?.("beforeCommit");
+  const written = file.write(batch);
+  failpoint?.("afterStartDBTxn");
+  await written;
+  await besideFailpoint?.("afterCommit");
 }
 
 /** A promise to be settled by whoever holds this. */

@@ -10,6 +10,7 @@ import v8 from "node:v8";
 import { isMainThread, SHARE_ENV, Worker } from "node:worker_threads";
 import { givenOldSpaceMb } from "./heap-guard.ts";
 import { type MemoryPlan, memoryLimit, planMemory } from "./memory.ts";
+import { obeyEnd } from "./process-end.ts";
 import { passSignals } from "./signals.ts";
 
 /** What the caller does next. */
@@ -68,6 +69,7 @@ function serveInThread(entry: string, { oldSpaceMb, semiSpaceMb }: MemoryPlan): 
       resourceLimits: { maxOldGenerationSizeMb: oldSpaceMb, maxYoungGenerationSizeMb: 3 * semiSpaceMb },
     });
     passSignals(worker);
+    obeyEnd(worker);
     worker.on("error", (error) => {
       failure = error;
     });

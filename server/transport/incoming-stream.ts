@@ -7,6 +7,7 @@
  *        └───── refused, lost, silent, a frame that cannot be read
  */
 import type { ClientRequest, IncomingMessage } from "node:http";
+import { failpoint } from "../base/failpoint.ts";
 import { memberIdText } from "../base/int64.ts";
 import type { Timer } from "../ports/clock.ts";
 import { readBody } from "./dial.ts";
@@ -128,6 +129,7 @@ export class IncomingStream {
         return next;
       }
       if (next === undefined) return undefined;
+      if (failpoint?.("raftDropHeartbeat") !== undefined) continue;
       if (isLinkHeartbeat(next)) continue;
       const problem = this.#world.deliver(next);
       if (problem === undefined) continue;

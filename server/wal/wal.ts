@@ -11,6 +11,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { WorldError } from "../base/error.ts";
+import { besideFailpoint, failpoint } from "../base/failpoint.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { Entry, HardState } from "../proto/raftpb.ts";
 import type { Snapshot } from "../proto/walpb.ts";
@@ -226,7 +227,9 @@ export class Wal {
   /** Makes what was saved durable, holding the caller. */
   syncNow(): void {
     this.#checkUsable();
+    failpoint?.("walBeforeSync");
     this.#orFail(() => this.#file.syncNow());
+    failpoint?.("walAfterSync");
     this.#syncedSnapshotIndex = this.#snapshotIndex;
   }
 
@@ -236,7 +239,7 @@ export class Wal {
     assert(this.#syncing === undefined, "one sync at a time");
     const snapshotIndex = this.#snapshotIndex;
     try {
-      this.#syncing = this.#file.sync();
+      this.#syncing = besideFailpoint === undefined ? this.#file.sync() : syncBetweenFailpoints(this.#file);
       await this.#syncing;
     } catch (error) {
       this.#failure ??= error;
@@ -376,6 +379,13 @@ export class Wal {
         () => file.close(),
       );
   }
+}
+
+/** A sync of the log while failpoints are armed. */
+async function syncBetweenFailpoints(file: DiskFile): Promise<void> {
+  await besideFailpoint?.("walBeforeSync");
+  await file.sync();
+  await besideFailpoint?.("walAfterSync");
 }
 
 /** Makes the names in a log's folder durable, and those of the folder and of the one above (`wal` in `member`). */

@@ -19,6 +19,8 @@ export interface MemberSpec {
   readonly command?: readonly string[];
   /** How long it may take until it serves: of one that is sent much first. */
   readonly readyMs?: number;
+  /** Read at each start. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Members of ours with these names. */
@@ -197,10 +199,9 @@ export class ClusterProcess {
     return this.members.filter(({ server }) => server.isRunning);
   }
 
-  async #prepare({ name, command, readyMs }: MemberSpec): Promise<ClusterMember> {
+  async #prepare({ name, ...program }: MemberSpec): Promise<ClusterMember> {
     const flags = [`--name=${name}`, ...this.#flags];
-    const program = command === undefined ? {} : { command };
-    const server = await ServerProcess.prepare({ flags, ...program, ...(readyMs === undefined ? {} : { readyMs }) });
+    const server = await ServerProcess.prepare({ flags, ...program });
     const member = new ClusterMember({ name, ...program }, server, flags);
     this.members.push(member);
     return member;
