@@ -1,6 +1,7 @@
 /**
  * The only file that makes real ports: out of a configuration it puts together one running server. Order at start: the
- * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse.
+ * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse,
+ * after leadership was handed to another member.
  */
 import { join, resolve } from "node:path";
 import { loadConsistentIndex } from "../apply/consistent-index.ts";
@@ -43,7 +44,7 @@ export interface RunningServer {
   readonly member: Member;
   /** Where clients can connect: "127.0.0.1:2379". */
   readonly addresses: readonly string[];
-  /** Lets calls under way finish, makes everything durable and frees the folder. */
+  /** Has another member lead if this one does, lets calls under way finish, makes everything durable and frees the folder. */
   stop(): Promise<void>;
 }
 
@@ -84,6 +85,7 @@ export async function startServer(
     describeProcess(series, config);
     await member.start();
     clients.serve(member);
+    undo.push(() => member.handOver()); // first of all, while clients are still served
     logger.info("ready to serve client requests");
     return { member, addresses: clients.addresses, stop };
   } catch (error) {

@@ -60,8 +60,10 @@ import { bootstrap } from "./bootstrap.ts";
 import { ClusterVersion, compareVersions } from "./cluster-version.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
+import { Expectations } from "./expectations.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { LeaderMoves, type MovesHost } from "./leader-moves.ts";
 import { Loop } from "./loop.ts";
 import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
@@ -133,6 +135,8 @@ export class Member {
   readonly #outgoing: OutgoingSnapshots;
   readonly #intake: SnapshotIntake;
   readonly #changes: MembershipChanges;
+  readonly #expectations: Expectations;
+  readonly #moves: LeaderMoves;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
   #isAlone = false;
@@ -147,7 +151,6 @@ export class Member {
   #isRemoved = false;
   /** The alarm is on its way through the log: one is enough. */
   #raisesNoSpace = false;
-  #expectations: { holds: () => boolean; resolve: () => void; reject: (error: EtcdError) => void }[] = [];
   #ticker: Timer | undefined;
 
   /**
@@ -194,6 +197,7 @@ export class Member {
     this.#watchPump = new WatchPump({ hub: this.hub, clock, progressNotifyMs: options.watchProgressNotifyMs });
 
     const { openNetwork = () => NO_NETWORK } = ports;
+    this.#expectations = new Expectations(clock);
     this.#peers = new Peers({
       network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
       selfId: this.memberId,
@@ -322,6 +326,13 @@ export class Member {
       clock,
       timeoutMs: this.requestTimeoutMs,
     });
+    this.#moves = new LeaderMoves({
+      host: this.#movesHost(),
+      expectations: this.#expectations,
+      clock,
+      logger,
+      electionMs: options.electionMs,
+    });
     this.#clusterVersion = new ClusterVersion({
       clock,
       logger,
@@ -353,14 +364,14 @@ export class Member {
     this.#tick();
     this.#loop.schedule();
     const known = this.#raft.commitIndex;
-    await this.#until(() => this.#raft.appliedIndex >= known); // only then raft knows who may vote
+    await this.#expectations.until(() => this.#raft.appliedIndex >= known); // only then raft knows who may vote
     if (this.#isAlone) {
       this.#raft.campaign();
       this.#loop.schedule();
-      await this.#until(() => this.#isLeader);
+      await this.#expectations.until(() => this.#isLeader);
     }
     await this.#announce();
-    await this.#until(() => this.#state.membership.clusterVersion !== undefined);
+    await this.#expectations.until(() => this.#state.membership.clusterVersion !== undefined);
     this.#noteStorageVersion();
     this.#watchPump.start();
     this.#autoCompactor?.start();
@@ -379,7 +390,7 @@ export class Member {
   async #announce(): Promise<void> {
     const memberAttributes = { name: this.name, clientUrls: [...this.#options.clientUrls] };
     for (;;) {
-      await this.#until(() => this.#leaderId !== 0n);
+      await this.#expectations.until(() => this.#leaderId !== 0n);
       try {
         await this.#propose({ kind: "clusterMemberAttrSet", value: { memberId: this.memberId, memberAttributes } });
         return;
@@ -409,7 +420,7 @@ export class Member {
     this.#outgoing.close();
     await this.#intake.stop();
     this.#barrier.failAll("Stopped");
-    this.#checkExpectations();
+    this.#expectations.stop();
     // What was applied in part is applied again from the log.
     if (!this.#commits.isHeld) await this.#commits.commit();
     this.#commits.stop();
@@ -513,7 +524,7 @@ export class Member {
       this.#ports.metrics.leaseRenewed();
       return ttlSeconds;
     }
-    await this.#until(() => this.lessor.lookup(id) === undefined || !this.lessor.isPrimary);
+    await this.#expectations.until(() => this.lessor.lookup(id) === undefined || !this.lessor.isPrimary);
     throw new EtcdError(this.lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
   }
 
@@ -583,25 +594,14 @@ export class Member {
     return this.#changes;
   }
 
-  /**
-   * Hands leadership to a voter, and resolves when it leads. Rejects with NotLeader, BadLeaderTransferee, or
-   * TimeoutLeaderTransfer when it has not come to that within an election timeout.
-   */
-  async moveLeader(target: bigint): Promise<void> {
-    if (!this.#isLeader) throw new EtcdError("NotLeader");
-    const member = this.#state.membership.get(target);
-    if (member === undefined || member.isLearner) throw new EtcdError("BadLeaderTransferee");
-    if (target === this.memberId) return;
-    this.#raft.transferLeader(target);
-    this.#loop.schedule();
-    let isLate = false;
-    const late = this.#ports.clock.after(this.#options.electionMs, () => {
-      isLate = true;
-      this.#checkExpectations();
-    });
-    await this.#until(() => isLate || this.#leaderId === target);
-    late.cancel();
-    if (this.#leaderId !== target) throw new EtcdError("TimeoutLeaderTransfer");
+  /** Hands leadership to a voter: see `LeaderMoves.move`. */
+  moveLeader(target: bigint): Promise<void> {
+    return this.#moves.move(target);
+  }
+
+  /** To be called before `stop`, while clients are still served: somebody else leads then, if anybody can. */
+  handOver(): Promise<void> {
+    return this.#moves.away();
   }
 
   status(): StatusResponse {
@@ -847,6 +847,26 @@ export class Member {
     };
   }
 
+  #movesHost(): MovesHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get isLeader() {
+        return member.#isLeader;
+      },
+      get leaderId() {
+        return member.#leaderId;
+      },
+      isVoter: (id) => this.#state.membership.get(id)?.isLearner === false,
+      progress: () => this.#raft.status().progress,
+      activeSince: (id) => this.#peers.activeSince(id),
+      transfer: (target) => {
+        this.#raft.transferLeader(target);
+        this.#loop.schedule();
+      },
+    };
+  }
+
   #snapshotsHost(): OutgoingSnapshotsHost {
     return {
       open: () => this.#openSnapshot(),
@@ -915,7 +935,7 @@ export class Member {
     this.#snapshots.trim(index);
     this.#commits.note();
     this.#barrier.appliedThrough(index);
-    this.#checkExpectations();
+    this.#expectations.check();
     const { metrics } = this.#ports;
     metrics.proposalsCommitted(this.#raft.commitIndex);
     metrics.proposalsApplied(index);
@@ -942,7 +962,7 @@ export class Member {
     }
     if (lost) this.#barrier.leaderChanged();
     this.#ports.metrics.leaderChanged(leaderId !== 0n, isLeader);
-    this.#checkExpectations();
+    this.#expectations.check();
     if (!changed) return;
     this.#ports.logger.info("raft leader changed", {
       "local-member-id": memberIdText(this.memberId),
@@ -981,22 +1001,6 @@ export class Member {
         "more than 80 % of the heap is in use: writes are refused with NOSPACE until there is room; give the process more memory or compact",
       );
     } else logger.info("the heap has room again: writes are accepted");
-  }
-
-  /** Resolves once `holds`, looked at whenever something was applied or leadership changed; rejects when the member stops. */
-  #until(holds: () => boolean): Promise<void> {
-    if (holds()) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#expectations.push({ holds, resolve, reject }));
-  }
-
-  #checkExpectations(): void {
-    if (this.#expectations.length === 0) return;
-    this.#expectations = this.#expectations.filter(({ holds, resolve, reject }) => {
-      if (holds()) resolve();
-      else if (this.#stopping) reject(new EtcdError("Stopped"));
-      else return true;
-      return false;
-    });
   }
 
   #nextTurn(): Promise<void> {

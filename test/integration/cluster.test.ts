@@ -72,6 +72,52 @@ describe("three members", { timeout: 240_000 }, () => {
     assert.equal((await cluster.leader()).name, target.name);
   });
 
+  test("members are restarted one after another under load: a request that fails is good when tried once more", async () => {
+    let isOver = false;
+    let written = 0;
+    const again: string[] = [];
+    const lost: string[] = [];
+    /** As a client that knows all endpoints: where nobody listens it has sent nothing. */
+    const write = async (key: string, first: number) => {
+      for (let at = first; ; at++) {
+        const member = cluster.members[at % 3] as ClusterMember;
+        const failed = await refusal(member.tryPut(key, "v"));
+        if (!/No connection established/.test(failed)) return failed;
+        await sleep(20);
+      }
+    };
+    const writing = cluster.members.map(async (_, at) => {
+      for (let n = 0; !isOver; n++) {
+        const key = `rolling ${at}/${n}`;
+        const failed = await write(key, at);
+        written++;
+        if (failed !== "none") {
+          again.push(failed);
+          await sleep(50);
+          const twice = await write(key, at + 1);
+          if (twice !== "none") lost.push(twice);
+        }
+        await sleep(5);
+      }
+    });
+    try {
+      // The leader each time, so that each restart moves leadership.
+      for (let round = 0; round < 3; round++) {
+        const leader = await cluster.leader();
+        await leader.server.stop("SIGTERM");
+        assert.match(leader.server.log, /leadership was handed over before the stop/);
+        await leader.server.launch();
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(writing);
+    }
+    await cluster.level();
+    assert.deepEqual(lost, []);
+    assert.ok(written > 100, `${written} requests`);
+    assert.ok(again.length < 10, `${again.length} of ${written} were tried again: ${again.slice(0, 5).join("; ")}`);
+  });
+
   test("the leader is killed: no acknowledged write is lost, and it comes level again", async () => {
     for (let round = 0; round < 2; round++) {
       const leader = await cluster.leader();
