@@ -28,7 +28,7 @@ import { memoryLimit, planMemory } from "../system/memory.ts";
 import { readProcessFacts } from "../system/process-facts.ts";
 import { SystemRandom } from "../system/random.ts";
 import { Wal } from "../wal/wal.ts";
-import { RemovedFromCluster } from "./advice.ts";
+import { DataExpected, RemovedFromCluster } from "./advice.ts";
 import { ClientSide } from "./client-side.ts";
 import { dropOriginal, isForeign, takeOver } from "./data/import.ts";
 import { scrapeMember } from "./member-series.ts";
@@ -63,6 +63,7 @@ export async function startServer(
     const clock = new SystemClock();
     const walFolder = config.walDir ?? join(config.dataDir, "member", "wal");
     const known = Wal.exists(disk, walFolder);
+    if (config.expectsData && !known && !isForeign(config.dataDir)) throw new DataExpected(config.dataDir, walFolder);
     if (!known) checkInitialCluster(config);
     logger.info("starting an etcd server", startFields(config, known));
     for (const lock of await lockFolders(disk, config)) undo.push(() => lock.release());

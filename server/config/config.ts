@@ -15,6 +15,8 @@ import { stateNotices, validate } from "./validate.ts";
 export interface Config {
   readonly name: string;
   readonly dataDir: string;
+  /** An empty data folder is a mistake: `--expect-data`. */
+  readonly expectsData: boolean;
   /** Undefined: inside the data folder. */
   readonly walDir: string | undefined;
   readonly snapshotCount: number;

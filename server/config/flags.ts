@@ -159,6 +159,7 @@ const MEMBER = [
     "0",
     "Bytes of newest values kept in memory; 0: by the memory there is. Kvorum's own.",
   ),
+  flag("expect-data", "bool", "false", "End with code 78 when the data directory is empty. Kvorum's own."),
 ] as const;
 
 const CLUSTERING = [

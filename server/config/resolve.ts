@@ -79,6 +79,7 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     hostWhitelist: settings.get("host-whitelist"),
     featureGates: resolveGates(gates),
     featureGatesText: gatesText(gates),
+    expectsData: settings.get("expect-data"),
     forceNewCluster: settings.get("force-new-cluster"),
     unsafeNoFsync: settings.get("unsafe-no-fsync"),
   };
