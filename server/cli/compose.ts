@@ -11,6 +11,7 @@ import { startFields } from "../config/start-line.ts";
 import { checkInitialCluster } from "../config/validate.ts";
 import { CLUSTER_VERSION, ETCD_VERSION, KVORUM_VERSION } from "../config/version.ts";
 import { makeDurableFolder } from "../member/durable-folder.ts";
+import { nothingToForce } from "../member/force-new-cluster.ts";
 import { Member } from "../member/member.ts";
 import type { JoinedCluster, MemberOptions } from "../member/options.ts";
 import { memberFeed } from "../metrics/member-feed.ts";
@@ -63,7 +64,7 @@ export async function startServer(
     const clock = new SystemClock();
     const walFolder = config.walDir ?? join(config.dataDir, "member", "wal");
     const known = Wal.exists(disk, walFolder);
-    if (config.expectsData && !known && !isForeign(config.dataDir)) throw new DataExpected(config.dataDir, walFolder);
+    if (!known && !isForeign(config.dataDir)) checkMayBegin(config, walFolder);
     if (!known) checkInitialCluster(config);
     logger.info("starting an etcd server", startFields(config, known));
     for (const lock of await lockFolders(disk, config)) undo.push(() => lock.release());
@@ -93,6 +94,12 @@ export async function startServer(
     await stop();
     throw error;
   }
+}
+
+/** Whether an empty folder is what it should be. */
+function checkMayBegin({ dataDir, expectsData, forceNewCluster }: Config, walFolder: string): void {
+  if (expectsData) throw new DataExpected(dataDir, walFolder);
+  if (forceNewCluster) throw nothingToForce(walFolder);
 }
 
 /** Makes the folders and takes them for this process. */
@@ -184,6 +191,7 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     receivedFolder: resolve(config.dataDir, "member", "received"),
     initialCluster: config.initialCluster,
     clusterToken: config.initialClusterToken,
+    forceNewCluster: config.forceNewCluster,
     strictReconfigCheck: config.strictReconfigCheck,
     maxLearners: config.maxLearners,
     clientUrls: config.clientUrls.advertise,

@@ -14,7 +14,7 @@ import { type Invocation, readConfig } from "../config/config.ts";
 import { helpText, USAGE } from "../config/help.ts";
 import { ConfigError } from "../config/settings.ts";
 import { versionText } from "../config/version.ts";
-import { BootstrapError } from "../member/bootstrap.ts";
+import { BootstrapError } from "../member/bootstrap-result.ts";
 import type { LogFields } from "../ports/logger.ts";
 import { applyHeapLimit } from "../system/launch.ts";
 import { SystemLogger } from "../system/logger.ts";

@@ -5,7 +5,7 @@
 import type { Config } from "../config/config.ts";
 import { isSecure } from "../config/urls.ts";
 import { ETCD_VERSION } from "../config/version.ts";
-import { BootstrapError } from "../member/bootstrap.ts";
+import { BootstrapError } from "../member/bootstrap-result.ts";
 import type { JoinedCluster } from "../member/options.ts";
 import type { Series } from "../metrics/series.ts";
 import type { Clock } from "../ports/clock.ts";

@@ -252,7 +252,6 @@ test("a flag whose work is to come is refused where ignoring it could do harm, a
     "--enable-log-rotation",
     "--peer-auto-tls",
     "--peer-crl-file=p",
-    "--force-new-cluster",
     "--socket-reuse-port",
   ];
   for (const argument of harmful) {

@@ -319,9 +319,7 @@ const FEATURES = [
 ] as const;
 
 const UNSAFE = [
-  flag("force-new-cluster", "bool", "false", "Keep the data and forget all other members.", {
-    ...refused("comes with clusters and disaster recovery"),
-  }),
+  flag("force-new-cluster", "bool", "false", "Keep the data and remove all other members for good."),
   flag("unsafe-no-fsync", "bool", "false", "Never wait for the disk. A power cut loses acknowledged writes."),
 ] as const;
 

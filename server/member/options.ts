@@ -18,6 +18,8 @@ export interface MemberOptions {
   readonly clusterToken: string;
   /** The running cluster that this member joins with an empty folder; undefined: it begins a new one. */
   readonly joined?: JoinedCluster | undefined;
+  /** Goes on with its data as a cluster of one. */
+  readonly forceNewCluster?: boolean;
   readonly strictReconfigCheck?: boolean;
   readonly maxLearners?: number;
   readonly clientUrls: readonly string[];
