@@ -208,6 +208,11 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     compactionSleepMs: config.compactionSleepMs,
     autoCompaction: config.autoCompaction,
     watchProgressNotifyMs: config.watchProgressNotifyMs,
+    corruptionChecks: {
+      initially: config.featureGates.InitialCorruptCheck,
+      everyMs: config.corruptCheckMs,
+      compactionsEveryMs: config.featureGates.CompactHashCheck ? config.compactHashCheckMs : undefined,
+    },
     leaseCheckpoints: config.featureGates.LeaseCheckpoint,
     warningApplyMs: config.warningApplyMs,
     unsafeNoFsync: config.unsafeNoFsync,

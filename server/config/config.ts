@@ -88,6 +88,9 @@ export interface Config {
   readonly featureGates: Readonly<Record<FeatureGate, boolean>>;
   /** The gates that somebody named, as etcd's start line shows them. */
   readonly featureGatesText: string;
+  /** 0: never. */
+  readonly corruptCheckMs: number;
+  readonly compactHashCheckMs: number;
   readonly forceNewCluster: boolean;
   readonly unsafeNoFsync: boolean;
 }

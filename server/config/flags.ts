@@ -303,12 +303,13 @@ const FEATURES = [
   ),
   flag("compaction-batch-limit", "int", "1000", "Most revisions removed in one step of a compaction; 0: 1000."),
   flag("compaction-sleep-interval", "duration", "10ms", "Rest between two steps of a compaction."),
-  flag("corrupt-check-time", "duration", "0s", "How often members compare their data; 0: never.", {
-    ...accepted("members do not compare their data yet; etcdctl endpoint hashkv does"),
-  }),
-  flag("compact-hash-check-time", "duration", "1m", "How often the leader compares hashes of compactions.", {
-    ...accepted("members do not compare their data yet; etcdctl endpoint hashkv does"),
-  }),
+  flag("corrupt-check-time", "duration", "0s", "How often the leader compares all members' data; 0: never."),
+  flag(
+    "compact-hash-check-time",
+    "duration",
+    "1m",
+    "How often the leader compares hashes of compactions, with feature gate CompactHashCheck.",
+  ),
   flag("bootstrap-defrag-threshold-megabytes", "uint", "0", "Give space back at start when this much is free.", {
     ...accepted("defragment by request; giving space back at start comes later"),
   }),

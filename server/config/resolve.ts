@@ -79,6 +79,8 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     hostWhitelist: settings.get("host-whitelist"),
     featureGates: resolveGates(gates),
     featureGatesText: gatesText(gates),
+    corruptCheckMs: settings.get("corrupt-check-time"),
+    compactHashCheckMs: settings.get("compact-hash-check-time"),
     expectsData: settings.get("expect-data"),
     forceNewCluster: settings.get("force-new-cluster"),
     unsafeNoFsync: settings.get("unsafe-no-fsync"),

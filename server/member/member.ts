@@ -60,6 +60,7 @@ import { bootstrap } from "./bootstrap.ts";
 import { ClusterVersion, compareVersions } from "./cluster-version.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
+import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
 import { Expectations } from "./expectations.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -137,6 +138,7 @@ export class Member {
   readonly #changes: MembershipChanges;
   readonly #expectations: Expectations;
   readonly #moves: LeaderMoves;
+  readonly #checks: CorruptionChecks;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
   #isAlone = false;
@@ -333,12 +335,19 @@ export class Member {
       logger,
       electionMs: options.electionMs,
     });
+    this.#checks = new CorruptionChecks({
+      host: this.#checksHost(),
+      options: options.corruptionChecks ?? { initially: false, everyMs: 0, compactionsEveryMs: undefined },
+      clock,
+      logger,
+      askTimeoutMs: this.requestTimeoutMs,
+    });
     this.#clusterVersion = new ClusterVersion({
       clock,
       logger,
       ours: options.clusterVersion,
       known: () => this.#state.membership.clusterVersion,
-      others: () => this.#state.membership.list().filter(({ id }) => id !== this.memberId),
+      others: () => this.#others(),
       ask: (urls, timeoutMs) => this.#peers.ask(urls, "version", undefined, timeoutMs),
       decide: (ver) => this.#propose({ kind: "clusterVersionSet", value: { ver } }),
     });
@@ -357,9 +366,11 @@ export class Member {
 
   /**
    * Meets the others, publishes its name and URLs, and resolves when it serves: when there is a leader and all members
-   * know that it is there. Alone it elects itself at once. Rejects when it is stopped meanwhile.
+   * know that it is there. Alone it elects itself at once. Rejects when it is stopped meanwhile, and with `BootstrapError`
+   * when its data are found to differ from another member's.
    */
   async start(): Promise<void> {
+    await this.#checks.initially();
     this.#peers.start(this.#options.joined?.members ?? []);
     this.#tick();
     this.#loop.schedule();
@@ -375,6 +386,7 @@ export class Member {
     this.#noteStorageVersion();
     this.#watchPump.start();
     this.#autoCompactor?.start();
+    this.#checks.start();
   }
 
   /** The store is one of the cluster's version: as all members read it. */
@@ -410,6 +422,7 @@ export class Member {
     this.#duties.stop();
     this.#clusterVersion.stop();
     this.#autoCompactor?.stop();
+    this.#checks.stop();
     this.#watchPump.stop();
     this.#spare.stop();
     this.#compactor.stop();
@@ -865,6 +878,26 @@ export class Member {
         this.#loop.schedule();
       },
     };
+  }
+
+  #checksHost(): ChecksHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get isLeader() {
+        return member.#isLeader;
+      },
+      others: () => this.#others(),
+      hashKv: (revision) => this.hashKv(revision),
+      compactionHashes: () => this.store.compactionHashes(),
+      ask: (urls, revision, timeoutMs) => this.#peers.ask(urls, "hashKv", { revision }, timeoutMs),
+      linearizableRead: () => this.linearizableRead(),
+      raise: (memberId) => this.alarm({ action: AlarmAction.ACTIVATE, memberId, alarm: AlarmType.CORRUPT }),
+    };
+  }
+
+  #others(): MemberRecord[] {
+    return this.#state.membership.list().filter(({ id }) => id !== this.memberId);
   }
 
   #snapshotsHost(): OutgoingSnapshotsHost {

@@ -9,6 +9,8 @@ import { type ClusterMember, ClusterProcess, ours } from "../support/cluster-pro
 const { kv, lease, cluster: membership, maintenance } = SERVICES;
 const NAMES = ["one", "two", "three"] as const;
 const CALL = { timeoutMs: 3000 };
+/** The members' data are compared all the time: whatever the tests do, no two may differ. */
+const CHECKED = ["--feature-gates=InitialCorruptCheck=true,CompactHashCheck=true", "--corrupt-check-time=500ms"];
 
 async function refusal(call: Promise<unknown>): Promise<string> {
   return call.then(
@@ -20,7 +22,7 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 describe("three members", { timeout: 240_000 }, () => {
   let cluster: ClusterProcess;
   before(async () => {
-    cluster = await ClusterProcess.start(ours(...NAMES));
+    cluster = await ClusterProcess.start(ours(...NAMES), CHECKED);
   });
   after(() => cluster.remove());
   const followers = async () => {
@@ -107,6 +109,7 @@ describe("three members", { timeout: 240_000 }, () => {
         await leader.server.stop("SIGTERM");
         assert.match(leader.server.log, /leadership was handed over before the stop/);
         await leader.server.launch();
+        assert.match(leader.server.log, /initial corruption checking passed; no corruption.+"compared":2/);
       }
     } finally {
       isOver = true;
@@ -151,6 +154,15 @@ describe("three members", { timeout: 240_000 }, () => {
     await Promise.all([first.server.launch(), second.server.launch()]);
     await cluster.eventually("writes go on", () => leader.put("together", "v"));
     await cluster.level();
+  });
+
+  test("nobody was found to hold other data than the rest", async () => {
+    const leader = await cluster.leader();
+    await cluster.eventually("the leader has looked", async () =>
+      assert.match(leader.server.log, /finished peer corruption check.+"number-of-peers-checked":2/),
+    );
+    const { alarms } = await leader.client.unary(maintenance.methods.alarm, {}, CALL);
+    assert.deepEqual(alarms, []);
   });
 
   test("a member is added as a learner, promoted and removed; then it stops, and may not come back", async () => {
