@@ -111,9 +111,9 @@ export class PeerSide {
 function certificatesOf({ peerTls, tls }: Config, logger: SystemLogger): PeerCertificates | undefined {
   if (peerTls.certFile === "" && peerTls.trustedCaFile === "") return undefined;
   const { minVersion, maxVersion, ciphers } = tls;
-  const { trustedCaFile } = peerTls;
+  const { trustedCaFile, crlFile } = peerTls;
   const filesOf = (certFile: string, keyFile: string) =>
-    new TlsFiles({ certFile, keyFile, trustedCaFile, minVersion, maxVersion, ciphers }, logger);
+    new TlsFiles({ certFile, keyFile, trustedCaFile, crlFile, minVersion, maxVersion, ciphers }, logger);
   return new PeerCertificates({
     server: filesOf(peerTls.certFile, peerTls.keyFile),
     ...(peerTls.clientCertFile === "" ? {} : { client: filesOf(peerTls.clientCertFile, peerTls.clientKeyFile) }),

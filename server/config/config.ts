@@ -101,6 +101,8 @@ export interface ClientTls {
   readonly certFile: string;
   readonly keyFile: string;
   readonly trustedCaFile: string;
+  /** Only with `trustedCaFile`. */
+  readonly crlFile: string;
   /** A certificate is demanded; so it is when a trusted CA is given. */
   readonly clientCertAuth: boolean;
   readonly autoTls: boolean;
@@ -116,6 +118,8 @@ export interface PeerTls {
   readonly certFile: string;
   readonly keyFile: string;
   readonly trustedCaFile: string;
+  /** Only with `trustedCaFile`. */
+  readonly crlFile: string;
   readonly clientCertAuth: boolean;
   /** Shown to those we dial; "": the one above. */
   readonly clientCertFile: string;

@@ -220,7 +220,7 @@ const SECURITY = [
     ...inert("the gateway calls the services directly"),
   }),
   flag("client-key-file", "string", "", "Key of that certificate.", inert("the gateway calls the services directly")),
-  flag("client-crl-file", "string", "", "Revoked client certificates.", refused("comes with the rest of TLS")),
+  flag("client-crl-file", "string", "", "List of revoked client certificates (PEM); needs trusted-ca-file."),
   flag(
     "client-cert-allowed-hostname",
     "strings",
@@ -237,7 +237,7 @@ const SECURITY = [
   flag("peer-client-cert-auth", "bool", "false", "Talk only to peers that show a certificate."),
   flag("peer-client-cert-file", "string", "", "Certificate to connect to peers with."),
   flag("peer-client-key-file", "string", "", "Key of that certificate."),
-  flag("peer-crl-file", "string", "", "Revoked peer certificates.", refused("comes with the rest of TLS")),
+  flag("peer-crl-file", "string", "", "List of revoked peer certificates (PEM); needs peer-trusted-ca-file."),
   flag("peer-cert-allowed-cn", "strings", "", "Common names that a peer's certificate may carry."),
   flag("peer-cert-allowed-hostname", "strings", "", "Names that a peer's certificate may carry."),
   flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here.", {

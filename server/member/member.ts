@@ -13,7 +13,7 @@ import { executeRange } from "../apply/range.ts";
 import type { State } from "../apply/state.ts";
 import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import { assert } from "../base/assert.ts";
-import { fromByteString, utf8Bytes, utf8Text } from "../base/bytes.ts";
+import { utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { memberIdText } from "../base/int64.ts";
 import { Alarms } from "../cluster/alarms.ts";
@@ -23,7 +23,7 @@ import type { Change } from "../mvcc/event.ts";
 import { Store } from "../mvcc/store.ts";
 import { BackendFull } from "../ports/backend.ts";
 import type { Timer } from "../ports/clock.ts";
-import type { Answers, PeerLease, QuestionKind, Questions } from "../ports/network.ts";
+import type { PeerLease } from "../ports/network.ts";
 import {
   AlarmAction,
   type AlarmMember,
@@ -64,7 +64,9 @@ import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
 import { Expectations } from "./expectations.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { LeaderLine, type LineHost } from "./leader-line.ts";
 import { LeaderMoves, type MovesHost } from "./leader-moves.ts";
+import { LeaseCalls, type LeaseHost } from "./lease-calls.ts";
 import { Loop } from "./loop.ts";
 import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
@@ -95,8 +97,6 @@ const MAX_INFLIGHT = 512;
 const SNAPSHOTS_MAX = 8;
 /** The first version whose store says what it is. */
 const OLDEST_STORAGE = "3.6.0";
-/** Between two questions to a leader that did not answer. */
-const ASK_AGAIN_MS = 50;
 const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
 
 /** Until when somebody waits; absent: the member's own request timeout alone. */
@@ -139,6 +139,8 @@ export class Member {
   readonly #expectations: Expectations;
   readonly #moves: LeaderMoves;
   readonly #checks: CorruptionChecks;
+  readonly #leaderLine: LeaderLine;
+  readonly #leases: LeaseCalls;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
   #isAlone = false;
@@ -335,6 +337,15 @@ export class Member {
       logger,
       electionMs: options.electionMs,
     });
+    this.#leaderLine = new LeaderLine({ host: this.#lineHost(), clock, timeoutMs: this.requestTimeoutMs });
+    this.#leases = new LeaseCalls({
+      host: this.#leaseHost(),
+      lessor: this.lessor,
+      leader: this.#leaderLine,
+      expectations: this.#expectations,
+      clock,
+      metrics,
+    });
     this.#checks = new CorruptionChecks({
       host: this.#checksHost(),
       options: options.corruptionChecks ?? { initially: false, everyMs: 0, compactionsEveryMs: undefined },
@@ -371,6 +382,7 @@ export class Member {
    */
   async start(): Promise<void> {
     await this.#checks.initially();
+    if (this.#stopping) throw new EtcdError("Stopped");
     this.#peers.start(this.#options.joined?.members ?? []);
     this.#tick();
     this.#loop.schedule();
@@ -524,67 +536,17 @@ export class Member {
     return this.#propose({ kind: "leaseRevoke", value: request }, patience) as Promise<LeaseRevokeResponse>;
   }
 
-  /**
-   * The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; a lease whose time is up is not
-   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads.
-   */
-  async leaseRenew(id: bigint): Promise<number> {
-    if (!this.#isLeader && !this.#isAlone) return this.#askLeader("leaseRenew", { id });
-    const lease = this.lessor.lookup(id);
-    if (lease !== undefined && lease.remainingTtlSeconds > 0) await this.#forgetCheckpoint(id);
-    const ttlSeconds = this.lessor.renew(id, this.#ports.clock.monotonicMs());
-    if (ttlSeconds > 0) {
-      this.#ports.metrics.leaseRenewed();
-      return ttlSeconds;
-    }
-    await this.#expectations.until(() => this.lessor.lookup(id) === undefined || !this.lessor.isPrimary);
-    throw new EtcdError(this.lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
+  /** See `LeaseCalls`, as for the next two. */
+  leaseRenew(id: bigint): Promise<number> {
+    return this.#leases.renew(id);
   }
 
-  /** A renewed lease has its full time again, for the leaders to come as well. */
-  async #forgetCheckpoint(id: bigint): Promise<void> {
-    await this.#propose({ kind: "leaseCheckpoint", value: { checkpoints: [{ id, remainingTtl: 0 }] } });
+  leaseTimeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined> {
+    return this.#leases.timeToLive(id, keys);
   }
 
-  /** Asks the leader, as often as there is time for: who it is may be about to change. */
-  async #askLeader<K extends QuestionKind>(kind: K, question: Questions[K]): Promise<Answers[K]> {
-    const { clock } = this.#ports;
-    const latest = clock.monotonicMs() + this.requestTimeoutMs;
-    for (;;) {
-      const leader = this.#state.membership.get(this.#leaderId);
-      if (leader !== undefined && leader.id !== this.memberId) {
-        try {
-          return await this.#peers.ask(leader.peerUrls, kind, question, latest - clock.monotonicMs());
-        } catch (error) {
-          if (error instanceof EtcdError && error.code !== "NotPrimaryLessor") throw error;
-        }
-      }
-      if (this.#stopping) throw new EtcdError("Stopped");
-      if (clock.monotonicMs() >= latest) throw new EtcdError("Timeout");
-      await new Promise<void>((resolve) => void clock.after(ASK_AGAIN_MS, resolve));
-    }
-  }
-
-  /** What the leader knows of a lease, its keys if wanted; undefined when it is gone. We may not have applied as much. */
-  async leaseTimeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined> {
-    if (!this.#isLeader && !this.#isAlone) {
-      return this.#askLeader("leaseTimeToLive", { id, keys }).catch((error: unknown) => {
-        if (error instanceof EtcdError && error.code === "LeaseNotFound") return undefined;
-        throw error;
-      });
-    }
-    const lease = this.lessor.lookup(id);
-    if (lease === undefined) return undefined;
-    return {
-      ttlSeconds: this.leaseRemainingSeconds(id),
-      grantedTtlSeconds: lease.ttlSeconds,
-      keys: keys ? this.lessor.keysOf(id).map(fromByteString) : [],
-    };
-  }
-
-  /** Whole seconds that a lease still has; may be negative while its end is under way. */
   leaseRemainingSeconds(id: bigint): number {
-    return this.lessor.remainingSeconds(id, this.#ports.clock.monotonicMs());
+    return this.#leases.remainingSeconds(id);
   }
 
   alarm(request: AlarmRequest, patience?: Patience): Promise<AlarmResponse> {
@@ -856,7 +818,7 @@ export class Member {
         const match = progress.find((one) => one.id === id)?.match;
         return match === undefined ? undefined : { match, last: lastIndex };
       },
-      promoteAtLeader: async (id) => void (await this.#askLeader("promote", { id, token: "" })),
+      promoteAtLeader: async (id) => void (await this.#leaderLine.ask("promote", { id, token: "" })),
     };
   }
 
@@ -877,6 +839,30 @@ export class Member {
         this.#raft.transferLeader(target);
         this.#loop.schedule();
       },
+    };
+  }
+
+  #lineHost(): LineHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get leader() {
+        return member.#state.membership.get(member.#leaderId);
+      },
+      get isStopping() {
+        return member.#stopping;
+      },
+      ask: this.#peers.ask,
+    };
+  }
+
+  #leaseHost(): LeaseHost {
+    const member = this;
+    return {
+      get countsTime() {
+        return member.#isLeader || member.#isAlone;
+      },
+      propose: (request) => this.#propose(request),
     };
   }
 
