@@ -252,7 +252,6 @@ test("a flag whose work is to come is refused where ignoring it could do harm, a
     "--discovery-token=x",
     "--discovery-srv=example.com",
     "--enable-log-rotation",
-    "--peer-auto-tls",
     "--socket-reuse-port",
   ];
   for (const argument of harmful) {
@@ -351,6 +350,8 @@ test("the flags that kubeadm gives a member are taken", () => {
     allowedCommonNames: [],
     allowedHostnames: [],
     skipsAddressCheck: false,
+    autoTls: false,
+    selfSignedYears: 1,
   });
 });
 

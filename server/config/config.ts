@@ -127,6 +127,9 @@ export interface PeerTls {
   readonly allowedCommonNames: readonly string[];
   readonly allowedHostnames: readonly string[];
   readonly skipsAddressCheck: boolean;
+  /** Only where no files are given. */
+  readonly autoTls: boolean;
+  readonly selfSignedYears: number;
 }
 
 /** As ports/logger.ts has them; this room knows no port. */

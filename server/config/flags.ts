@@ -240,13 +240,9 @@ const SECURITY = [
   flag("peer-crl-file", "string", "", "List of revoked peer certificates (PEM); needs peer-trusted-ca-file."),
   flag("peer-cert-allowed-cn", "strings", "", "Common names that a peer's certificate may carry."),
   flag("peer-cert-allowed-hostname", "strings", "", "Names that a peer's certificate may carry."),
-  flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here.", {
-    ...refused("give --peer-cert-file and --peer-key-file instead"),
-  }),
+  flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here, and check none of theirs."),
   flag("peer-skip-client-san-verification", "bool", "false", "Do not check where a peer calls from."),
-  flag("self-signed-cert-validity", "uint", "1", "Years for which certificates made here are good.", {
-    ...accepted("no certificates are made here yet"),
-  }),
+  flag("self-signed-cert-validity", "uint", "1", "Years for which certificates made here are good."),
   flag("cipher-suites", "strings", "", "Cipher suites for TLS 1.2, by Go's names; empty: the runtime's choice."),
   flag("tls-min-version", "string", "TLS1.2", "Lowest version of TLS: TLS1.2 or TLS1.3."),
   flag("tls-max-version", "string", "", "Highest version of TLS: TLS1.2 or TLS1.3; empty: the highest there is."),

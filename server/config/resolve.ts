@@ -163,6 +163,8 @@ function peerTls(settings: Settings): PeerTls {
     allowedCommonNames: settings.get("peer-cert-allowed-cn").filter((name) => name !== ""),
     allowedHostnames: settings.get("peer-cert-allowed-hostname").filter((name) => name !== ""),
     skipsAddressCheck: settings.get("peer-skip-client-san-verification"),
+    autoTls: settings.get("peer-auto-tls"),
+    selfSignedYears: settings.get("self-signed-cert-validity"),
   };
 }
 

@@ -241,6 +241,11 @@ function remarks(config: Config, settings: Settings): readonly Notice[] {
       "min-watch-progress-notify-interval": formatDuration(config.watchProgressNotifyMs),
     });
   }
+  if (config.peerTls.autoTls && config.peerTls.clientCertAuth && config.peerTls.certFile === "") {
+    warn(
+      "--peer-client-cert-auth has no effect with --peer-auto-tls: nobody can check certificates made by their owner",
+    );
+  }
   if (config.unsafeNoFsync) warn("--unsafe-no-fsync is set: a power cut loses acknowledged writes");
   if (config.featureGates.LeaseCheckpoint && !config.featureGates.LeaseCheckpointPersist) {
     warn("checkpoints of leases are on and will not outlive a restart; see feature gate LeaseCheckpointPersist");
