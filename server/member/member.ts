@@ -13,7 +13,6 @@ import { executeRange } from "../apply/range.ts";
 import type { State } from "../apply/state.ts";
 import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import { assert } from "../base/assert.ts";
-import { utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { memberIdText } from "../base/int64.ts";
 import { Alarms } from "../cluster/alarms.ts";
@@ -57,7 +56,7 @@ import type { Wal } from "../wal/wal.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { AutoCompactor } from "./auto-compaction.ts";
 import { bootstrap } from "./bootstrap.ts";
-import { ClusterVersion, compareVersions } from "./cluster-version.ts";
+import { ClusterVersion } from "./cluster-version.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
 import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
@@ -78,8 +77,10 @@ import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
 import { markOf, SnapshotIntake, type StateMark } from "./snapshot-intake.ts";
 import { isAlone, LogSnapshots } from "./snapshots.ts";
+import { SpaceAlarm, type SpaceHost } from "./space-alarm.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
+import { noteStorageVersion, storageVersionOf } from "./storage-version.ts";
 import { StoreSnapshot } from "./store-snapshot.ts";
 import { ViewWatch } from "./view-watch.ts";
 import { WatchPump } from "./watch-pump.ts";
@@ -95,9 +96,6 @@ const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_INFLIGHT = 512;
 /** Snapshots under way: each keeps pages of the store from being used again. */
 const SNAPSHOTS_MAX = 8;
-/** The first version whose store says what it is. */
-const OLDEST_STORAGE = "3.6.0";
-const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
 
 /** Until when somebody waits; absent: the member's own request timeout alone. */
 export interface Patience {
@@ -140,6 +138,7 @@ export class Member {
   readonly #moves: LeaderMoves;
   readonly #checks: CorruptionChecks;
   readonly #leaderLine: LeaderLine;
+  readonly #spaceAlarm: SpaceAlarm;
   readonly #leases: LeaseCalls;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
@@ -153,8 +152,6 @@ export class Member {
   #heapTight = false;
   #stopping = false;
   #isRemoved = false;
-  /** The alarm is on its way through the log: one is enough. */
-  #raisesNoSpace = false;
   #ticker: Timer | undefined;
 
   /**
@@ -337,6 +334,7 @@ export class Member {
       logger,
       electionMs: options.electionMs,
     });
+    this.#spaceAlarm = new SpaceAlarm(this.#spaceHost(), logger);
     this.#leaderLine = new LeaderLine({ host: this.#lineHost(), clock, timeoutMs: this.requestTimeoutMs });
     this.#leases = new LeaseCalls({
       host: this.#leaseHost(),
@@ -401,13 +399,8 @@ export class Member {
     this.#checks.start();
   }
 
-  /** The store is one of the cluster's version: as all members read it. */
   #noteStorageVersion(): void {
-    const { clusterVersion } = this.#state.membership;
-    if (clusterVersion === undefined || this.storageVersion === clusterVersion) return;
-    if (compareVersions(clusterVersion, OLDEST_STORAGE) < 0) return;
-    this.#state.backend.put("meta", STORAGE_VERSION_KEY, utf8Bytes(clusterVersion));
-    this.#commits.note();
+    if (noteStorageVersion(this.#state.backend, this.#state.membership.clusterVersion)) this.#commits.note();
   }
 
   /** Tells all members our name and where clients find us, as often as it takes. */
@@ -484,8 +477,7 @@ export class Member {
   }
 
   get storageVersion(): string {
-    const value = this.#state.backend.get("meta", STORAGE_VERSION_KEY);
-    return value === undefined ? "unknown" : utf8Text(value);
+    return storageVersionOf(this.#state.backend);
   }
 
   alarms(): AlarmMember[] {
@@ -671,23 +663,8 @@ export class Member {
     if (costBytes(request) === 0) return;
     if (this.#heapTight) throw new EtcdError("NoSpace");
     if (withinQuota(this.#state, request)) return;
-    this.#raiseNoSpace();
+    this.#spaceAlarm.raise();
     throw new EtcdError("NoSpace");
-  }
-
-  #raiseNoSpace(): void {
-    if (this.#raisesNoSpace || this.#leaderId === 0n || this.#state.alarms.isActive(AlarmType.NOSPACE)) return;
-    this.#raisesNoSpace = true;
-    this.#ports.logger.warn("the data has reached the quota: raising alarm NOSPACE; compact, then disarm it", {
-      "quota-bytes": this.#options.quotaBytes,
-      "in-use-bytes": this.#state.backend.sizeInUseBytes(),
-    });
-    const value = { action: AlarmAction.ACTIVATE, memberId: this.memberId, alarm: AlarmType.NOSPACE };
-    this.#propose({ kind: "alarm", value })
-      .catch((error: unknown) => this.#ports.logger.warn("could not raise alarm NOSPACE", { error }))
-      .finally(() => {
-        this.#raisesNoSpace = false;
-      });
   }
 
   #newLeaseId(): bigint {
@@ -749,7 +726,7 @@ export class Member {
       this.#ports.logger.warn("apply request took too long", { took: `${tookMs.toFixed(3)}ms`, index: entry.index });
     }
     // It was let in when there was room, and found none any more: it stands, and is the last.
-    if (!outcome.ok && outcome.code === "NoSpace") this.#raiseNoSpace();
+    if (!outcome.ok && outcome.code === "NoSpace") this.#spaceAlarm.raise();
     this.#proposals.finish(requestId, outcome);
   }
 
@@ -839,6 +816,20 @@ export class Member {
         this.#raft.transferLeader(target);
         this.#loop.schedule();
       },
+    };
+  }
+
+  #spaceHost(): SpaceHost {
+    const member = this;
+    return {
+      get canRaise() {
+        return member.#leaderId !== 0n && !member.#state.alarms.isActive(AlarmType.NOSPACE);
+      },
+      get inUseBytes() {
+        return member.#state.backend.sizeInUseBytes();
+      },
+      quotaBytes: this.#options.quotaBytes,
+      raise: () => this.alarm({ action: AlarmAction.ACTIVATE, memberId: this.memberId, alarm: AlarmType.NOSPACE }),
     };
   }
 
@@ -994,7 +985,7 @@ export class Member {
   #commitFailed(error: unknown): void {
     if (error instanceof BackendFull) {
       this.#ports.logger.warn("the store has no room left: compact, delete keys or raise the quota", { error });
-      this.#raiseNoSpace();
+      this.#spaceAlarm.raise();
     } else this.#ports.fatal(error);
   }
 
