@@ -7,6 +7,7 @@ import { EtcdError } from "../base/error.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { PeerLease } from "../ports/network.ts";
+import type { Random } from "../ports/random.ts";
 import type { InternalRequest } from "../proto/etcdserverpb.ts";
 import type { Expectations } from "./expectations.ts";
 import type { LeaderLine } from "./leader-line.ts";
@@ -17,6 +18,13 @@ export interface LeaseHost {
   /** Time is counted here: this member leads, or there are no others. */
   readonly countsTime: boolean;
   propose(request: InternalRequest): Promise<unknown>;
+}
+
+/** An id that nobody has chosen: 63 bits by chance, not 0. */
+export function newLeaseId(random: Random): bigint {
+  let id = 0n;
+  for (const byte of random.bytes(8)) id = (id << 8n) | BigInt(byte);
+  return id & 0x7fff_ffff_ffff_ffffn || 1n;
 }
 
 export class LeaseCalls {

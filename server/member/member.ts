@@ -62,10 +62,11 @@ import { Compactor } from "./compactor.ts";
 import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
 import { Expectations } from "./expectations.ts";
 import { guardedClock } from "./guarded-clock.ts";
+import { HeapWatch } from "./heap-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
 import { LeaderLine, type LineHost } from "./leader-line.ts";
 import { LeaderMoves, type MovesHost } from "./leader-moves.ts";
-import { LeaseCalls, type LeaseHost } from "./lease-calls.ts";
+import { LeaseCalls, type LeaseHost, newLeaseId } from "./lease-calls.ts";
 import { Loop } from "./loop.ts";
 import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
@@ -87,7 +88,6 @@ import { WatchPump } from "./watch-pump.ts";
 
 /** Entries committed and not yet applied before new proposals are refused. */
 const BACKLOG_MAX = 5000;
-const HEAP_SHARE_MAX = 0.8;
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /** Of the log in memory, for members that are behind: those further back are sent the store itself. */
 const LOG_MEMORY_MAX_BYTES = 64 * 1024 * 1024;
@@ -139,6 +139,7 @@ export class Member {
   readonly #checks: CorruptionChecks;
   readonly #leaderLine: LeaderLine;
   readonly #spaceAlarm: SpaceAlarm;
+  readonly #heap: HeapWatch;
   readonly #leases: LeaseCalls;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
@@ -149,7 +150,6 @@ export class Member {
   #consistent: { index: number; term: number };
   #leaderId = 0n;
   #isLeader = false;
-  #heapTight = false;
   #stopping = false;
   #isRemoved = false;
   #ticker: Timer | undefined;
@@ -334,6 +334,7 @@ export class Member {
       logger,
       electionMs: options.electionMs,
     });
+    this.#heap = new HeapWatch(() => ports.heapShare(), logger);
     this.#spaceAlarm = new SpaceAlarm(this.#spaceHost(), logger);
     this.#leaderLine = new LeaderLine({ host: this.#lineHost(), clock, timeoutMs: this.requestTimeoutMs });
     this.#leases = new LeaseCalls({
@@ -517,7 +518,7 @@ export class Member {
   }
 
   async leaseGrant(request: LeaseGrantRequest, patience?: Patience): Promise<LeaseGrantResponse> {
-    const id = request.id === 0n ? this.#newLeaseId() : request.id;
+    const id = request.id === 0n ? newLeaseId(this.#ports.random) : request.id;
     const response = await this.#propose({ kind: "leaseGrant", value: { ...request, id } }, patience);
     const granted = response as LeaseGrantResponse;
     this.#ports.metrics.leaseGrantedFor(granted.ttl);
@@ -661,17 +662,10 @@ export class Member {
     if (this.#stopping) throw new EtcdError("Stopped");
     if (this.#raft.commitIndex - this.#consistent.index > BACKLOG_MAX) throw new EtcdError("TooManyRequests");
     if (costBytes(request) === 0) return;
-    if (this.#heapTight) throw new EtcdError("NoSpace");
+    if (this.#heap.isTight) throw new EtcdError("NoSpace");
     if (withinQuota(this.#state, request)) return;
     this.#spaceAlarm.raise();
     throw new EtcdError("NoSpace");
-  }
-
-  #newLeaseId(): bigint {
-    const bytes = this.#ports.random.bytes(8);
-    let id = 0n;
-    for (const byte of bytes) id = (id << 8n) | BigInt(byte);
-    return id & 0x7fff_ffff_ffff_ffffn || 1n;
   }
 
   // ---- what the loop calls -------------------------------------------------------------------------------------------
@@ -993,24 +987,13 @@ export class Member {
     this.#ticker = this.#ports.clock.after(this.#options.heartbeatMs, () => this.#tick());
     this.#raft.tick();
     this.#barrier.tick();
-    const tight = this.#ports.heapShare() > HEAP_SHARE_MAX;
-    if (tight !== this.#heapTight) this.#noteHeap(tight);
+    this.#heap.tick();
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
     for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
     this.#changes.tick(this.#ports.clock.monotonicMs());
     this.#spare.tick();
     this.#viewWatch.tick();
     if (this.#raft.hasReady()) this.#loop.schedule();
-  }
-
-  #noteHeap(tight: boolean): void {
-    this.#heapTight = tight;
-    const { logger } = this.#ports;
-    if (tight) {
-      logger.warn(
-        "more than 80 % of the heap is in use: writes are refused with NOSPACE until there is room; give the process more memory or compact",
-      );
-    } else logger.info("the heap has room again: writes are accepted");
   }
 
   #nextTurn(): Promise<void> {
