@@ -24,6 +24,22 @@ export class RemovedFromCluster extends Error {
   }
 }
 
+/** `--expect-data`, and there is none: where a volume should be there may be an empty folder. */
+export class DataExpected extends Error {
+  override readonly name = "DataExpected";
+
+  constructor(dataDir: string, walFolder: string) {
+    super(
+      `--expect-data is given, and there is no member in the data directory "${dataDir}": no log in "${walFolder}"`,
+    );
+  }
+}
+
+const EXPECTED =
+  "Check that the right volume is mounted there, and --data-dir and --wal-dir. If the data are lost and other members " +
+  "have them: remove this one (etcdctl member remove), add it anew (etcdctl member add --learner), and start it " +
+  "with --initial-cluster-state=existing and without --expect-data. For a new cluster start without --expect-data";
+
 const REMOVED =
   "Its data directory is of no use any more. To come back, it is added anew (etcdctl member add) and started with an " +
   "empty folder and --initial-cluster-state=existing";
@@ -37,6 +53,7 @@ export function adviceFor(error: unknown): string | undefined {
   for (let one = error; one instanceof Error; one = one.cause) {
     if (one instanceof CorruptRecord) return DAMAGED;
     if (one instanceof RemovedFromCluster) return REMOVED;
+    if (one instanceof DataExpected) return EXPECTED;
     const name = "code" in one ? nameOf(one.code) : undefined;
     if (name !== undefined && Object.hasOwn(ADVICE, name)) return ADVICE[name];
   }

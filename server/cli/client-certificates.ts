@@ -11,7 +11,7 @@ import { TlsFiles } from "../system/tls-files.ts";
 /** What of the configuration a TLS address needs. */
 export type ClientTlsFiles = Pick<
   ClientTls,
-  "certFile" | "keyFile" | "trustedCaFile" | "clientCertAuth" | "minVersion" | "maxVersion" | "ciphers"
+  "certFile" | "keyFile" | "trustedCaFile" | "crlFile" | "clientCertAuth" | "minVersion" | "maxVersion" | "ciphers"
 >;
 
 /** As etcd's. */
@@ -97,6 +97,8 @@ function distrustReason(code: string): string {
       return "certificate has expired or is not yet valid";
     case "INVALID_PURPOSE":
       return "certificate specifies an incompatible key usage";
+    case "CERT_REVOKED":
+      return "certificate serial number is revoked";
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":

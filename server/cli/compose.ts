@@ -1,6 +1,7 @@
 /**
  * The only file that makes real ports: out of a configuration it puts together one running server. Order at start: the
- * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse.
+ * folder and its lock, metrics, the store, the member; clients are let in once the member serves. At stop the reverse,
+ * after leadership was handed to another member.
  */
 import { join, resolve } from "node:path";
 import { loadConsistentIndex } from "../apply/consistent-index.ts";
@@ -10,6 +11,7 @@ import { startFields } from "../config/start-line.ts";
 import { checkInitialCluster } from "../config/validate.ts";
 import { CLUSTER_VERSION, ETCD_VERSION, KVORUM_VERSION } from "../config/version.ts";
 import { makeDurableFolder } from "../member/durable-folder.ts";
+import { nothingToForce } from "../member/force-new-cluster.ts";
 import { Member } from "../member/member.ts";
 import type { JoinedCluster, MemberOptions } from "../member/options.ts";
 import { memberFeed } from "../metrics/member-feed.ts";
@@ -27,7 +29,7 @@ import { memoryLimit, planMemory } from "../system/memory.ts";
 import { readProcessFacts } from "../system/process-facts.ts";
 import { SystemRandom } from "../system/random.ts";
 import { Wal } from "../wal/wal.ts";
-import { RemovedFromCluster } from "./advice.ts";
+import { DataExpected, RemovedFromCluster } from "./advice.ts";
 import { ClientSide } from "./client-side.ts";
 import { dropOriginal, isForeign, takeOver } from "./data/import.ts";
 import { scrapeMember } from "./member-series.ts";
@@ -43,7 +45,7 @@ export interface RunningServer {
   readonly member: Member;
   /** Where clients can connect: "127.0.0.1:2379". */
   readonly addresses: readonly string[];
-  /** Lets calls under way finish, makes everything durable and frees the folder. */
+  /** Has another member lead if this one does, lets calls under way finish, makes everything durable and frees the folder. */
   stop(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export async function startServer(
     const clock = new SystemClock();
     const walFolder = config.walDir ?? join(config.dataDir, "member", "wal");
     const known = Wal.exists(disk, walFolder);
+    if (!known && !isForeign(config.dataDir)) checkMayBegin(config, walFolder);
     if (!known) checkInitialCluster(config);
     logger.info("starting an etcd server", startFields(config, known));
     for (const lock of await lockFolders(disk, config)) undo.push(() => lock.release());
@@ -84,12 +87,19 @@ export async function startServer(
     describeProcess(series, config);
     await member.start();
     clients.serve(member);
+    undo.push(() => member.handOver()); // first of all, while clients are still served
     logger.info("ready to serve client requests");
     return { member, addresses: clients.addresses, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Whether an empty folder is what it should be. */
+function checkMayBegin({ dataDir, expectsData, forceNewCluster }: Config, walFolder: string): void {
+  if (expectsData) throw new DataExpected(dataDir, walFolder);
+  if (forceNewCluster) throw nothingToForce(walFolder);
 }
 
 /** Makes the folders and takes them for this process. */
@@ -181,6 +191,7 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     receivedFolder: resolve(config.dataDir, "member", "received"),
     initialCluster: config.initialCluster,
     clusterToken: config.initialClusterToken,
+    forceNewCluster: config.forceNewCluster,
     strictReconfigCheck: config.strictReconfigCheck,
     maxLearners: config.maxLearners,
     clientUrls: config.clientUrls.advertise,
@@ -197,6 +208,11 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     compactionSleepMs: config.compactionSleepMs,
     autoCompaction: config.autoCompaction,
     watchProgressNotifyMs: config.watchProgressNotifyMs,
+    corruptionChecks: {
+      initially: config.featureGates.InitialCorruptCheck,
+      everyMs: config.corruptCheckMs,
+      compactionsEveryMs: config.featureGates.CompactHashCheck ? config.compactHashCheckMs : undefined,
+    },
     leaseCheckpoints: config.featureGates.LeaseCheckpoint,
     warningApplyMs: config.warningApplyMs,
     unsafeNoFsync: config.unsafeNoFsync,

@@ -20,6 +20,7 @@ import {
   STRANGE_CLIENT,
 } from "../../test/support/certificates.ts";
 import { FakeMember } from "../../test/support/fake-member.ts";
+import { KEPT, NO_REVOCATIONS, REVOCATIONS, REVOKED, REVOKING_CA } from "../../test/support/revoked-certificates.ts";
 import {
   NO_TLS,
   type Overrides,
@@ -193,6 +194,21 @@ test("over TLS clients without the right certificate are turned away, with etcd'
   assert.match(String(line?.fields["remote-addr"]), /^127\.0\.0\.1:\d+$/);
   assert.deepEqual(Object.keys(line?.fields ?? {}), ["remote-addr", "server-name", "error"]);
   assert.equal(await range(t, url, { tls: good }), "0 ", "the server goes on");
+});
+
+test("a client whose certificate was taken back is turned away, from the next connection on", async (t) => {
+  const files = tlsFiles(t, { ca: REVOKING_CA });
+  const crlFile = join(files.folder, "revoked.pem");
+  writeFileSync(crlFile, NO_REVOCATIONS);
+  const server = await start(t, { urls: ["https://127.0.0.1:0"], tls: { ...files, crlFile } });
+  const [url] = server.urls as [string];
+  const shown = (pair: CertificatePair) => range(t, url, { tls: { ca: CA, ...pair } });
+  assert.equal(await shown(REVOKED), "0 ", "while the list is empty");
+  writeFileSync(crlFile, REVOCATIONS);
+  assert.equal(await shown(KEPT), "0 ");
+  assert.match(await shown(REVOKED), /^14 /);
+  const [text] = await rejections(server, 1);
+  assert.equal(text, "tls: failed to verify certificate: x509: certificate serial number is revoked");
 });
 
 test("a client that trusts another authority does not trust us", async (t) => {

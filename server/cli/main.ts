@@ -5,6 +5,7 @@
  *     0  --help, --version; SIGTERM or SIGINT as process 1
  *     1  the settings make no sense, or the server could not start or go on; the last log line says why
  *     2  the command line could not be read
+ *    78  --expect-data, and the data directory is empty
  *     by signal  SIGTERM or SIGINT, after everything was made durable
  */
 import { fileURLToPath } from "node:url";
@@ -13,19 +14,21 @@ import { type Invocation, readConfig } from "../config/config.ts";
 import { helpText, USAGE } from "../config/help.ts";
 import { ConfigError } from "../config/settings.ts";
 import { versionText } from "../config/version.ts";
-import { BootstrapError } from "../member/bootstrap.ts";
+import { BootstrapError } from "../member/bootstrap-result.ts";
 import type { LogFields } from "../ports/logger.ts";
 import { startFailpoints } from "../system/failpoints.ts";
 import { applyHeapLimit } from "../system/launch.ts";
 import { SystemLogger } from "../system/logger.ts";
 import { onSignal, resign, type Signal } from "../system/signals.ts";
-import { adviceFor, RemovedFromCluster } from "./advice.ts";
+import { adviceFor, DataExpected, RemovedFromCluster } from "./advice.ts";
 import { type RunningServer, startServer } from "./compose.ts";
 import { isDataCommand, runDataCommand } from "./data/command.ts";
 import { type LocalCluster, readLocalCluster, runLocalCluster } from "./local-cluster.ts";
 import { welcome } from "./welcome.ts";
 
 const CALLER = "cli/main.ts";
+/** EX_CONFIG of sysexits.h: whoever restarts the process must not go on doing so. */
+const EXIT_NO_DATA = 78;
 
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
@@ -92,10 +95,13 @@ async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>
     for (const signal of ["SIGTERM", "SIGINT"] as const) onSignal(signal, () => void stop(server, logger, signal));
     if (process.env["KVORUM_START"] === "person") welcome(config, server);
   } catch (error) {
-    const expected = error instanceof WorldError || error instanceof BootstrapError;
-    logger.fatal("the server could not be started", { ...whatToDo(error), error: expected ? error.message : error });
+    const expected = [WorldError, BootstrapError, DataExpected].some((kind) => error instanceof kind);
+    logger.fatal("the server could not be started", {
+      ...whatToDo(error),
+      error: expected ? (error as Error).message : error,
+    });
     logger.flush();
-    process.exit(1);
+    process.exit(error instanceof DataExpected ? EXIT_NO_DATA : 1);
   }
 }
 

@@ -2,15 +2,17 @@
  * Everything that other members reach: the peer addresses of the configuration, and the way to the others. Ports are
  * taken before anything is opened; members are answered once this one has its ids.
  */
+import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { isSecure } from "../config/urls.ts";
 import { ETCD_VERSION } from "../config/version.ts";
-import { BootstrapError } from "../member/bootstrap.ts";
+import { BootstrapError } from "../member/bootstrap-result.ts";
 import type { JoinedCluster } from "../member/options.ts";
 import type { Series } from "../metrics/series.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Network } from "../ports/network.ts";
 import type { SystemLogger } from "../system/logger.ts";
+import { selfSignedPair } from "../system/self-signed.ts";
 import { TlsFiles } from "../system/tls-files.ts";
 import { PeerCertificates } from "../transport/peer-certificates.ts";
 import { PeerListener } from "../transport/peer-listener.ts";
@@ -42,7 +44,7 @@ export class PeerSide {
   /** Takes all ports or none; rejects with `WorldError`, which names the address and what to do. */
   static async bind(parts: PeerSideParts): Promise<PeerSide> {
     const { config, logger } = parts;
-    const certificates = certificatesOf(config, logger.child("transport/peer-certificates.ts"));
+    const certificates = certificatesOf(config, parts.clock, logger.child("transport/peer-certificates.ts"));
     const addresses = config.peerUrls.listen.map((address) => ({
       host: address.host,
       port: address.port,
@@ -107,13 +109,17 @@ export class PeerSide {
   }
 }
 
-/** Undefined when none are given: https addresses are then refused. */
-function certificatesOf({ peerTls, tls }: Config, logger: SystemLogger): PeerCertificates | undefined {
-  if (peerTls.certFile === "" && peerTls.trustedCaFile === "") return undefined;
+/** Undefined when none are given and none are to be made: https addresses are then refused. */
+function certificatesOf(config: Config, clock: Clock, logger: SystemLogger): PeerCertificates | undefined {
+  const { peerTls, tls } = config;
+  if (peerTls.certFile === "" && peerTls.trustedCaFile === "") {
+    return peerTls.autoTls ? ownCertificates(config, clock, logger) : undefined;
+  }
+  if (peerTls.autoTls) logger.warn("ignoring peer auto TLS since certs given");
   const { minVersion, maxVersion, ciphers } = tls;
-  const { trustedCaFile } = peerTls;
+  const { trustedCaFile, crlFile } = peerTls;
   const filesOf = (certFile: string, keyFile: string) =>
-    new TlsFiles({ certFile, keyFile, trustedCaFile, minVersion, maxVersion, ciphers }, logger);
+    new TlsFiles({ certFile, keyFile, trustedCaFile, crlFile, minVersion, maxVersion, ciphers }, logger);
   return new PeerCertificates({
     server: filesOf(peerTls.certFile, peerTls.keyFile),
     ...(peerTls.clientCertFile === "" ? {} : { client: filesOf(peerTls.clientCertFile, peerTls.clientKeyFile) }),
@@ -121,6 +127,24 @@ function certificatesOf({ peerTls, tls }: Config, logger: SystemLogger): PeerCer
     allowedCommonNames: peerTls.allowedCommonNames,
     allowedHostnames: peerTls.allowedHostnames,
     skipsAddressCheck: peerTls.skipsAddressCheck,
+    logger,
+  });
+}
+
+/** `--peer-auto-tls`: what is said is encrypted, and nobody knows to whom. */
+function ownCertificates(config: Config, clock: Clock, logger: SystemLogger): PeerCertificates | undefined {
+  const secure = config.peerUrls.listen.filter(isSecure);
+  if (secure.length === 0) return undefined;
+  const pair = selfSignedPair(join(config.dataDir, "fixtures", "peer"), {
+    hosts: [...new Set(secure.map(({ host }) => host))],
+    years: config.peerTls.selfSignedYears,
+    nowMs: clock.wallMs(),
+  });
+  const { minVersion, maxVersion, ciphers } = config.tls;
+  return new PeerCertificates({
+    server: new TlsFiles({ ...pair, trustedCaFile: "", minVersion, maxVersion, ciphers }, logger),
+    isClientRequired: false,
+    trustsAnybody: true,
     logger,
   });
 }

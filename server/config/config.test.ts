@@ -161,6 +161,7 @@ test("TLS settings are put in Node's words", () => {
     certFile: "c",
     keyFile: "k",
     trustedCaFile: "ca",
+    crlFile: "",
     clientCertAuth: true,
     autoTls: false,
     minVersion: "TLSv1.2",
@@ -232,6 +233,8 @@ test("settings that do not go together are refused with the flag, the value and 
     ],
     [["--auth-token=bad"], /auth: invalid auth options: --auth-token "bad" is not simple or jwt,OPTIONS/],
     [["--discovery-fallback=proxy"], /v2 proxy is deprecated/],
+    [["--client-crl-file=x"], /--client-crl-file "x" needs --trusted-ca-file/],
+    [["--peer-crl-file=x"], /--peer-crl-file "x" needs --peer-trusted-ca-file/],
     [["--compact-hash-check-time=0s"], /--compact-hash-check-time must be >0/],
     [["--corrupt-check-time=-1s"], /--corrupt-check-time must not be below 0/],
     [["--watch-progress-notify-interval=-1s"], /--watch-progress-notify-interval must not be below 0/],
@@ -244,15 +247,11 @@ test("settings that do not go together are refused with the flag, the value and 
 
 test("a flag whose work is to come is refused where ignoring it could do harm, and said aloud elsewhere", () => {
   const harmful = [
-    "--client-crl-file=x",
     "--client-cert-allowed-hostname=x",
     "--auto-tls",
     "--discovery-token=x",
     "--discovery-srv=example.com",
     "--enable-log-rotation",
-    "--peer-auto-tls",
-    "--peer-crl-file=p",
-    "--force-new-cluster",
     "--socket-reuse-port",
   ];
   for (const argument of harmful) {
@@ -344,12 +343,15 @@ test("the flags that kubeadm gives a member are taken", () => {
     certFile: "/etc/kubernetes/pki/etcd/peer.crt",
     keyFile: "/etc/kubernetes/pki/etcd/peer.key",
     trustedCaFile: "/etc/kubernetes/pki/etcd/ca.crt",
+    crlFile: "",
     clientCertAuth: true,
     clientCertFile: "",
     clientKeyFile: "",
     allowedCommonNames: [],
     allowedHostnames: [],
     skipsAddressCheck: false,
+    autoTls: false,
+    selfSignedYears: 1,
   });
 });
 

@@ -15,6 +15,8 @@ import { stateNotices, validate } from "./validate.ts";
 export interface Config {
   readonly name: string;
   readonly dataDir: string;
+  /** An empty data folder is a mistake: `--expect-data`. */
+  readonly expectsData: boolean;
   /** Undefined: inside the data folder. */
   readonly walDir: string | undefined;
   readonly snapshotCount: number;
@@ -86,6 +88,9 @@ export interface Config {
   readonly featureGates: Readonly<Record<FeatureGate, boolean>>;
   /** The gates that somebody named, as etcd's start line shows them. */
   readonly featureGatesText: string;
+  /** 0: never. */
+  readonly corruptCheckMs: number;
+  readonly compactHashCheckMs: number;
   readonly forceNewCluster: boolean;
   readonly unsafeNoFsync: boolean;
 }
@@ -96,6 +101,8 @@ export interface ClientTls {
   readonly certFile: string;
   readonly keyFile: string;
   readonly trustedCaFile: string;
+  /** Only with `trustedCaFile`. */
+  readonly crlFile: string;
   /** A certificate is demanded; so it is when a trusted CA is given. */
   readonly clientCertAuth: boolean;
   readonly autoTls: boolean;
@@ -111,6 +118,8 @@ export interface PeerTls {
   readonly certFile: string;
   readonly keyFile: string;
   readonly trustedCaFile: string;
+  /** Only with `trustedCaFile`. */
+  readonly crlFile: string;
   readonly clientCertAuth: boolean;
   /** Shown to those we dial; "": the one above. */
   readonly clientCertFile: string;
@@ -118,6 +127,9 @@ export interface PeerTls {
   readonly allowedCommonNames: readonly string[];
   readonly allowedHostnames: readonly string[];
   readonly skipsAddressCheck: boolean;
+  /** Only where no files are given. */
+  readonly autoTls: boolean;
+  readonly selfSignedYears: number;
 }
 
 /** As ports/logger.ts has them; this room knows no port. */

@@ -159,6 +159,7 @@ const MEMBER = [
     "0",
     "Bytes of newest values kept in memory; 0: by the memory there is. Kvorum's own.",
   ),
+  flag("expect-data", "bool", "false", "End with code 78 when the data directory is empty. Kvorum's own."),
 ] as const;
 
 const CLUSTERING = [
@@ -219,7 +220,7 @@ const SECURITY = [
     ...inert("the gateway calls the services directly"),
   }),
   flag("client-key-file", "string", "", "Key of that certificate.", inert("the gateway calls the services directly")),
-  flag("client-crl-file", "string", "", "Revoked client certificates.", refused("comes with the rest of TLS")),
+  flag("client-crl-file", "string", "", "List of revoked client certificates (PEM); needs trusted-ca-file."),
   flag(
     "client-cert-allowed-hostname",
     "strings",
@@ -236,16 +237,12 @@ const SECURITY = [
   flag("peer-client-cert-auth", "bool", "false", "Talk only to peers that show a certificate."),
   flag("peer-client-cert-file", "string", "", "Certificate to connect to peers with."),
   flag("peer-client-key-file", "string", "", "Key of that certificate."),
-  flag("peer-crl-file", "string", "", "Revoked peer certificates.", refused("comes with the rest of TLS")),
+  flag("peer-crl-file", "string", "", "List of revoked peer certificates (PEM); needs peer-trusted-ca-file."),
   flag("peer-cert-allowed-cn", "strings", "", "Common names that a peer's certificate may carry."),
   flag("peer-cert-allowed-hostname", "strings", "", "Names that a peer's certificate may carry."),
-  flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here.", {
-    ...refused("give --peer-cert-file and --peer-key-file instead"),
-  }),
+  flag("peer-auto-tls", "bool", "false", "Talk to peers with a certificate made here, and check none of theirs."),
   flag("peer-skip-client-san-verification", "bool", "false", "Do not check where a peer calls from."),
-  flag("self-signed-cert-validity", "uint", "1", "Years for which certificates made here are good.", {
-    ...accepted("no certificates are made here yet"),
-  }),
+  flag("self-signed-cert-validity", "uint", "1", "Years for which certificates made here are good."),
   flag("cipher-suites", "strings", "", "Cipher suites for TLS 1.2, by Go's names; empty: the runtime's choice."),
   flag("tls-min-version", "string", "TLS1.2", "Lowest version of TLS: TLS1.2 or TLS1.3."),
   flag("tls-max-version", "string", "", "Highest version of TLS: TLS1.2 or TLS1.3; empty: the highest there is."),
@@ -302,12 +299,13 @@ const FEATURES = [
   ),
   flag("compaction-batch-limit", "int", "1000", "Most revisions removed in one step of a compaction; 0: 1000."),
   flag("compaction-sleep-interval", "duration", "10ms", "Rest between two steps of a compaction."),
-  flag("corrupt-check-time", "duration", "0s", "How often members compare their data; 0: never.", {
-    ...accepted("members do not compare their data yet; etcdctl endpoint hashkv does"),
-  }),
-  flag("compact-hash-check-time", "duration", "1m", "How often the leader compares hashes of compactions.", {
-    ...accepted("members do not compare their data yet; etcdctl endpoint hashkv does"),
-  }),
+  flag("corrupt-check-time", "duration", "0s", "How often the leader compares all members' data; 0: never."),
+  flag(
+    "compact-hash-check-time",
+    "duration",
+    "1m",
+    "How often the leader compares hashes of compactions, with feature gate CompactHashCheck.",
+  ),
   flag("bootstrap-defrag-threshold-megabytes", "uint", "0", "Give space back at start when this much is free.", {
     ...accepted("defragment by request; giving space back at start comes later"),
   }),
@@ -318,9 +316,7 @@ const FEATURES = [
 ] as const;
 
 const UNSAFE = [
-  flag("force-new-cluster", "bool", "false", "Keep the data and forget all other members.", {
-    ...refused("comes with clusters and disaster recovery"),
-  }),
+  flag("force-new-cluster", "bool", "false", "Keep the data and remove all other members for good."),
   flag("unsafe-no-fsync", "bool", "false", "Never wait for the disk. A power cut loses acknowledged writes."),
 ] as const;
 

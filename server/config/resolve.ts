@@ -79,6 +79,9 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     hostWhitelist: settings.get("host-whitelist"),
     featureGates: resolveGates(gates),
     featureGatesText: gatesText(gates),
+    corruptCheckMs: settings.get("corrupt-check-time"),
+    compactHashCheckMs: settings.get("compact-hash-check-time"),
+    expectsData: settings.get("expect-data"),
     forceNewCluster: settings.get("force-new-cluster"),
     unsafeNoFsync: settings.get("unsafe-no-fsync"),
   };
@@ -139,6 +142,7 @@ function clientTls(settings: Settings): ClientTls {
     certFile: settings.get("cert-file"),
     keyFile: settings.get("key-file"),
     trustedCaFile: settings.get("trusted-ca-file"),
+    crlFile: settings.get("client-crl-file"),
     clientCertAuth: settings.get("client-cert-auth"),
     autoTls: settings.get("auto-tls"),
     minVersion,
@@ -152,12 +156,15 @@ function peerTls(settings: Settings): PeerTls {
     certFile: settings.get("peer-cert-file"),
     keyFile: settings.get("peer-key-file"),
     trustedCaFile: settings.get("peer-trusted-ca-file"),
+    crlFile: settings.get("peer-crl-file"),
     clientCertAuth: settings.get("peer-client-cert-auth"),
     clientCertFile: settings.get("peer-client-cert-file"),
     clientKeyFile: settings.get("peer-client-key-file"),
     allowedCommonNames: settings.get("peer-cert-allowed-cn").filter((name) => name !== ""),
     allowedHostnames: settings.get("peer-cert-allowed-hostname").filter((name) => name !== ""),
     skipsAddressCheck: settings.get("peer-skip-client-san-verification"),
+    autoTls: settings.get("peer-auto-tls"),
+    selfSignedYears: settings.get("self-signed-cert-validity"),
   };
 }
 

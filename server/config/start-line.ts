@@ -17,6 +17,7 @@ export function startFields(config: Config, memberInitialized: boolean): Readonl
     "data-dir": config.dataDir,
     "wal-dir": config.walDir ?? "",
     "force-new-cluster": config.forceNewCluster,
+    ...(config.expectsData ? { "expect-data": true } : {}),
     "heartbeat-interval": formatDuration(config.heartbeatMs),
     "election-timeout": formatDuration(config.electionMs),
     "initial-election-tick-advance": config.initialElectionTickAdvance,

@@ -137,6 +137,8 @@ function checkLimits(settings: Settings): void {
 }
 
 function checkTls(config: Config): void {
+  checkRevocations("client-crl-file", config.tls.crlFile, "trusted-ca-file", config.tls.trustedCaFile);
+  checkRevocations("peer-crl-file", config.peerTls.crlFile, "peer-trusted-ca-file", config.peerTls.trustedCaFile);
   const { certFile, keyFile } = config.tls;
   const secure = [...config.clientUrls.listen, ...config.listenClientHttpUrls, ...config.listenMetricsUrls].find(
     isSecure,
@@ -152,6 +154,12 @@ function checkTls(config: Config): void {
     const missing = certFile === "" ? "--cert-file" : "--key-file";
     throw new ConfigError(1, `KeyFile and CertFile must both be present: ${missing} is missing for ${secure.url}`);
   }
+}
+
+/** A list is only looked at where certificates are: without an authority none is. */
+function checkRevocations(flag: FlagName, crlFile: string, caFlag: FlagName, caFile: string): void {
+  if (crlFile === "" || caFile !== "") return;
+  throw new ConfigError(1, `--${flag} "${crlFile}" needs --${caFlag}: the authority whose certificates it takes back`);
 }
 
 function checkGates({ featureGates }: Config): void {
@@ -232,6 +240,11 @@ function remarks(config: Config, settings: Settings): readonly Notice[] {
     warn("adjusting watch progress notify interval to minimum period", {
       "min-watch-progress-notify-interval": formatDuration(config.watchProgressNotifyMs),
     });
+  }
+  if (config.peerTls.autoTls && config.peerTls.clientCertAuth && config.peerTls.certFile === "") {
+    warn(
+      "--peer-client-cert-auth has no effect with --peer-auto-tls: nobody can check certificates made by their owner",
+    );
   }
   if (config.unsafeNoFsync) warn("--unsafe-no-fsync is set: a power cut loses acknowledged writes");
   if (config.featureGates.LeaseCheckpoint && !config.featureGates.LeaseCheckpointPersist) {

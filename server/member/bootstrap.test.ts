@@ -8,7 +8,8 @@ import { Prng } from "../base/prng.ts";
 import { ConfChange, ConfChangeType, ConfState, EntryType } from "../proto/raftpb.ts";
 import { Metadata } from "../proto/walpb.ts";
 import { Wal } from "../wal/wal.ts";
-import { BootstrapError, bootstrap } from "./bootstrap.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { BootstrapError } from "./bootstrap-result.ts";
 import { makeDurableFolder } from "./durable-folder.ts";
 import type { MemberOptions } from "./options.ts";
 

@@ -10,22 +10,10 @@ import { ConfChange, ConfChangeType, ConfState, type Entry, EntryType, type Hard
 import { Metadata } from "../proto/walpb.ts";
 import { LogStorage } from "../raft/log-storage.ts";
 import { Wal } from "../wal/wal.ts";
+import { BootstrapError, type Bootstrapped } from "./bootstrap-result.ts";
+import { forceNewCluster, nothingToForce } from "./force-new-cluster.ts";
 import type { JoinedCluster, MemberOptions } from "./options.ts";
 import { removeReceived, wasReceived } from "./received-files.ts";
-
-export interface Bootstrapped {
-  readonly memberId: bigint;
-  readonly clusterId: bigint;
-  readonly wal: Wal;
-  readonly log: LogStorage;
-  /** The last entry that the snapshot in the log stands for; entries after it are handed to apply again. */
-  readonly snapshotIndex: number;
-}
-
-/** A start that cannot go on: a sentence for the person who started it. */
-export class BootstrapError extends Error {
-  override readonly name = "BootstrapError";
-}
 
 /** What the store says of the last entry that it holds. */
 export interface StoreMark {
@@ -48,7 +36,17 @@ export function bootstrap(
   if (Wal.exists(disk, options.walFolder)) {
     const restarted = restart(options, disk, { storeIndex, mark }, logger);
     removeReceived(disk, options.receivedFolder);
-    return restarted;
+    if (options.forceNewCluster !== true) return restarted;
+    const { log, snapshotIndex } = restarted;
+    const stored = mark?.confState;
+    const known =
+      stored === undefined
+        ? { index: snapshotIndex, confState: log.confState }
+        : { index: storeIndex, confState: stored };
+    return forceNewCluster(restarted, known, logger);
+  }
+  if (options.forceNewCluster === true) {
+    throw nothingToForce(options.walFolder);
   }
   if (storeIndex > 0) {
     throw new BootstrapError(

@@ -13,7 +13,6 @@ import { executeRange } from "../apply/range.ts";
 import type { State } from "../apply/state.ts";
 import { executeReadOnlyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import { assert } from "../base/assert.ts";
-import { fromByteString, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
 import { besideFailpoint, failpoint } from "../base/failpoint.ts";
 import { memberIdText } from "../base/int64.ts";
@@ -24,7 +23,7 @@ import type { Change } from "../mvcc/event.ts";
 import { Store } from "../mvcc/store.ts";
 import { BackendFull } from "../ports/backend.ts";
 import type { Timer } from "../ports/clock.ts";
-import type { Answers, PeerLease, QuestionKind, Questions } from "../ports/network.ts";
+import type { PeerLease } from "../ports/network.ts";
 import {
   AlarmAction,
   type AlarmMember,
@@ -58,11 +57,17 @@ import type { Wal } from "../wal/wal.ts";
 import { WatchHub } from "../watch/hub.ts";
 import { AutoCompactor } from "./auto-compaction.ts";
 import { bootstrap } from "./bootstrap.ts";
-import { ClusterVersion, compareVersions } from "./cluster-version.ts";
+import { ClusterVersion } from "./cluster-version.ts";
 import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
+import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
+import { Expectations } from "./expectations.ts";
 import { guardedClock } from "./guarded-clock.ts";
+import { HeapWatch } from "./heap-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
+import { LeaderLine, type LineHost } from "./leader-line.ts";
+import { LeaderMoves, type MovesHost } from "./leader-moves.ts";
+import { LeaseCalls, type LeaseHost, newLeaseId } from "./lease-calls.ts";
 import { Loop } from "./loop.ts";
 import { type ChangesHost, MembershipChanges } from "./membership-changes.ts";
 import type { MemberOptions, MemberPorts } from "./options.ts";
@@ -74,15 +79,16 @@ import { ReadBarrier } from "./read.ts";
 import { RequestIds } from "./request-ids.ts";
 import { markOf, SnapshotIntake, type StateMark } from "./snapshot-intake.ts";
 import { isAlone, LogSnapshots } from "./snapshots.ts";
+import { SpaceAlarm, type SpaceHost } from "./space-alarm.ts";
 import { SpareKeeper } from "./spare-keeper.ts";
 import { memberStatus } from "./status.ts";
+import { noteStorageVersion, storageVersionOf } from "./storage-version.ts";
 import { StoreSnapshot } from "./store-snapshot.ts";
 import { ViewWatch } from "./view-watch.ts";
 import { WatchPump } from "./watch-pump.ts";
 
 /** Entries committed and not yet applied before new proposals are refused. */
 const BACKLOG_MAX = 5000;
-const HEAP_SHARE_MAX = 0.8;
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /** Of the log in memory, for members that are behind: those further back are sent the store itself. */
 const LOG_MEMORY_MAX_BYTES = 64 * 1024 * 1024;
@@ -91,11 +97,6 @@ const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_INFLIGHT = 512;
 /** Snapshots under way: each keeps pages of the store from being used again. */
 const SNAPSHOTS_MAX = 8;
-/** The first version whose store says what it is. */
-const OLDEST_STORAGE = "3.6.0";
-/** Between two questions to a leader that did not answer. */
-const ASK_AGAIN_MS = 50;
-const STORAGE_VERSION_KEY = utf8Bytes("storageVersion");
 
 /** Until when somebody waits; absent: the member's own request timeout alone. */
 export interface Patience {
@@ -134,6 +135,13 @@ export class Member {
   readonly #outgoing: OutgoingSnapshots;
   readonly #intake: SnapshotIntake;
   readonly #changes: MembershipChanges;
+  readonly #expectations: Expectations;
+  readonly #moves: LeaderMoves;
+  readonly #checks: CorruptionChecks;
+  readonly #leaderLine: LeaderLine;
+  readonly #spaceAlarm: SpaceAlarm;
+  readonly #heap: HeapWatch;
+  readonly #leases: LeaseCalls;
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
   #isAlone = false;
@@ -143,12 +151,8 @@ export class Member {
   #consistent: { index: number; term: number };
   #leaderId = 0n;
   #isLeader = false;
-  #heapTight = false;
   #stopping = false;
   #isRemoved = false;
-  /** The alarm is on its way through the log: one is enough. */
-  #raisesNoSpace = false;
-  #expectations: { holds: () => boolean; resolve: () => void; reject: (error: EtcdError) => void }[] = [];
   #ticker: Timer | undefined;
 
   /**
@@ -195,6 +199,7 @@ export class Member {
     this.#watchPump = new WatchPump({ hub: this.hub, clock, progressNotifyMs: options.watchProgressNotifyMs });
 
     const { openNetwork = () => NO_NETWORK } = ports;
+    this.#expectations = new Expectations(clock);
     this.#peers = new Peers({
       network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
       selfId: this.memberId,
@@ -323,12 +328,37 @@ export class Member {
       clock,
       timeoutMs: this.requestTimeoutMs,
     });
+    this.#moves = new LeaderMoves({
+      host: this.#movesHost(),
+      expectations: this.#expectations,
+      clock,
+      logger,
+      electionMs: options.electionMs,
+    });
+    this.#heap = new HeapWatch(() => ports.heapShare(), logger);
+    this.#spaceAlarm = new SpaceAlarm(this.#spaceHost(), logger);
+    this.#leaderLine = new LeaderLine({ host: this.#lineHost(), clock, timeoutMs: this.requestTimeoutMs });
+    this.#leases = new LeaseCalls({
+      host: this.#leaseHost(),
+      lessor: this.lessor,
+      leader: this.#leaderLine,
+      expectations: this.#expectations,
+      clock,
+      metrics,
+    });
+    this.#checks = new CorruptionChecks({
+      host: this.#checksHost(),
+      options: options.corruptionChecks ?? { initially: false, everyMs: 0, compactionsEveryMs: undefined },
+      clock,
+      logger,
+      askTimeoutMs: this.requestTimeoutMs,
+    });
     this.#clusterVersion = new ClusterVersion({
       clock,
       logger,
       ours: options.clusterVersion,
       known: () => this.#state.membership.clusterVersion,
-      others: () => this.#state.membership.list().filter(({ id }) => id !== this.memberId),
+      others: () => this.#others(),
       ask: (urls, timeoutMs) => this.#peers.ask(urls, "version", undefined, timeoutMs),
       decide: (ver) => this.#propose({ kind: "clusterVersionSet", value: { ver } }),
     });
@@ -347,40 +377,39 @@ export class Member {
 
   /**
    * Meets the others, publishes its name and URLs, and resolves when it serves: when there is a leader and all members
-   * know that it is there. Alone it elects itself at once. Rejects when it is stopped meanwhile.
+   * know that it is there. Alone it elects itself at once. Rejects when it is stopped meanwhile, and with `BootstrapError`
+   * when its data are found to differ from another member's.
    */
   async start(): Promise<void> {
+    await this.#checks.initially();
+    if (this.#stopping) throw new EtcdError("Stopped");
     this.#peers.start(this.#options.joined?.members ?? []);
     this.#tick();
     this.#loop.schedule();
     const known = this.#raft.commitIndex;
-    await this.#until(() => this.#raft.appliedIndex >= known); // only then raft knows who may vote
+    await this.#expectations.until(() => this.#raft.appliedIndex >= known); // only then raft knows who may vote
     if (this.#isAlone) {
       this.#raft.campaign();
       this.#loop.schedule();
-      await this.#until(() => this.#isLeader);
+      await this.#expectations.until(() => this.#isLeader);
     }
     await this.#announce();
-    await this.#until(() => this.#state.membership.clusterVersion !== undefined);
+    await this.#expectations.until(() => this.#state.membership.clusterVersion !== undefined);
     this.#noteStorageVersion();
     this.#watchPump.start();
     this.#autoCompactor?.start();
+    this.#checks.start();
   }
 
-  /** The store is one of the cluster's version: as all members read it. */
   #noteStorageVersion(): void {
-    const { clusterVersion } = this.#state.membership;
-    if (clusterVersion === undefined || this.storageVersion === clusterVersion) return;
-    if (compareVersions(clusterVersion, OLDEST_STORAGE) < 0) return;
-    this.#state.backend.put("meta", STORAGE_VERSION_KEY, utf8Bytes(clusterVersion));
-    this.#commits.note();
+    if (noteStorageVersion(this.#state.backend, this.#state.membership.clusterVersion)) this.#commits.note();
   }
 
   /** Tells all members our name and where clients find us, as often as it takes. */
   async #announce(): Promise<void> {
     const memberAttributes = { name: this.name, clientUrls: [...this.#options.clientUrls] };
     for (;;) {
-      await this.#until(() => this.#leaderId !== 0n);
+      await this.#expectations.until(() => this.#leaderId !== 0n);
       if (besideFailpoint !== undefined) await besideFailpoint("beforePublishing");
       try {
         await this.#propose({ kind: "clusterMemberAttrSet", value: { memberId: this.memberId, memberAttributes } });
@@ -401,6 +430,7 @@ export class Member {
     this.#duties.stop();
     this.#clusterVersion.stop();
     this.#autoCompactor?.stop();
+    this.#checks.stop();
     this.#watchPump.stop();
     this.#spare.stop();
     this.#compactor.stop();
@@ -411,7 +441,7 @@ export class Member {
     this.#outgoing.close();
     await this.#intake.stop();
     this.#barrier.failAll("Stopped");
-    this.#checkExpectations();
+    this.#expectations.stop();
     // What was applied in part is applied again from the log.
     if (!this.#commits.isHeld) await this.#commits.commit();
     this.#commits.stop();
@@ -450,8 +480,7 @@ export class Member {
   }
 
   get storageVersion(): string {
-    const value = this.#state.backend.get("meta", STORAGE_VERSION_KEY);
-    return value === undefined ? "unknown" : utf8Text(value);
+    return storageVersionOf(this.#state.backend);
   }
 
   alarms(): AlarmMember[] {
@@ -491,7 +520,7 @@ export class Member {
   }
 
   async leaseGrant(request: LeaseGrantRequest, patience?: Patience): Promise<LeaseGrantResponse> {
-    const id = request.id === 0n ? this.#newLeaseId() : request.id;
+    const id = request.id === 0n ? newLeaseId(this.#ports.random) : request.id;
     const response = await this.#propose({ kind: "leaseGrant", value: { ...request, id } }, patience);
     const granted = response as LeaseGrantResponse;
     this.#ports.metrics.leaseGrantedFor(granted.ttl);
@@ -502,69 +531,17 @@ export class Member {
     return this.#propose({ kind: "leaseRevoke", value: request }, patience) as Promise<LeaseRevokeResponse>;
   }
 
-  /**
-   * The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; a lease whose time is up is not
-   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads.
-   */
-  async leaseRenew(id: bigint): Promise<number> {
-    if (!this.#isLeader && !this.#isAlone) return this.#askLeader("leaseRenew", { id });
-    const lease = this.lessor.lookup(id);
-    if (besideFailpoint !== undefined) await besideFailpoint("beforeCheckpointInLeaseRenew");
-    if (lease !== undefined && lease.remainingTtlSeconds > 0) await this.#forgetCheckpoint(id);
-    const ttlSeconds = this.lessor.renew(id, this.#ports.clock.monotonicMs());
-    if (ttlSeconds > 0) {
-      this.#ports.metrics.leaseRenewed();
-      return ttlSeconds;
-    }
-    await this.#until(() => this.lessor.lookup(id) === undefined || !this.lessor.isPrimary);
-    throw new EtcdError(this.lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
+  /** See `LeaseCalls`, as for the next two. */
+  leaseRenew(id: bigint): Promise<number> {
+    return this.#leases.renew(id);
   }
 
-  /** A renewed lease has its full time again, for the leaders to come as well. */
-  async #forgetCheckpoint(id: bigint): Promise<void> {
-    await this.#propose({ kind: "leaseCheckpoint", value: { checkpoints: [{ id, remainingTtl: 0 }] } });
+  leaseTimeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined> {
+    return this.#leases.timeToLive(id, keys);
   }
 
-  /** Asks the leader, as often as there is time for: who it is may be about to change. */
-  async #askLeader<K extends QuestionKind>(kind: K, question: Questions[K]): Promise<Answers[K]> {
-    const { clock } = this.#ports;
-    const latest = clock.monotonicMs() + this.requestTimeoutMs;
-    for (;;) {
-      const leader = this.#state.membership.get(this.#leaderId);
-      if (leader !== undefined && leader.id !== this.memberId) {
-        try {
-          return await this.#peers.ask(leader.peerUrls, kind, question, latest - clock.monotonicMs());
-        } catch (error) {
-          if (error instanceof EtcdError && error.code !== "NotPrimaryLessor") throw error;
-        }
-      }
-      if (this.#stopping) throw new EtcdError("Stopped");
-      if (clock.monotonicMs() >= latest) throw new EtcdError("Timeout");
-      await new Promise<void>((resolve) => void clock.after(ASK_AGAIN_MS, resolve));
-    }
-  }
-
-  /** What the leader knows of a lease, its keys if wanted; undefined when it is gone. We may not have applied as much. */
-  async leaseTimeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined> {
-    if (!this.#isLeader && !this.#isAlone) {
-      return this.#askLeader("leaseTimeToLive", { id, keys }).catch((error: unknown) => {
-        if (error instanceof EtcdError && error.code === "LeaseNotFound") return undefined;
-        throw error;
-      });
-    }
-    if (besideFailpoint !== undefined) await besideFailpoint("beforeLookupWhenLeaseTimeToLive");
-    const lease = this.lessor.lookup(id);
-    if (lease === undefined) return undefined;
-    return {
-      ttlSeconds: this.leaseRemainingSeconds(id),
-      grantedTtlSeconds: lease.ttlSeconds,
-      keys: keys ? this.lessor.keysOf(id).map(fromByteString) : [],
-    };
-  }
-
-  /** Whole seconds that a lease still has; may be negative while its end is under way. */
   leaseRemainingSeconds(id: bigint): number {
-    return this.lessor.remainingSeconds(id, this.#ports.clock.monotonicMs());
+    return this.#leases.remainingSeconds(id);
   }
 
   alarm(request: AlarmRequest, patience?: Patience): Promise<AlarmResponse> {
@@ -587,25 +564,14 @@ export class Member {
     return this.#changes;
   }
 
-  /**
-   * Hands leadership to a voter, and resolves when it leads. Rejects with NotLeader, BadLeaderTransferee, or
-   * TimeoutLeaderTransfer when it has not come to that within an election timeout.
-   */
-  async moveLeader(target: bigint): Promise<void> {
-    if (!this.#isLeader) throw new EtcdError("NotLeader");
-    const member = this.#state.membership.get(target);
-    if (member === undefined || member.isLearner) throw new EtcdError("BadLeaderTransferee");
-    if (target === this.memberId) return;
-    this.#raft.transferLeader(target);
-    this.#loop.schedule();
-    let isLate = false;
-    const late = this.#ports.clock.after(this.#options.electionMs, () => {
-      isLate = true;
-      this.#checkExpectations();
-    });
-    await this.#until(() => isLate || this.#leaderId === target);
-    late.cancel();
-    if (this.#leaderId !== target) throw new EtcdError("TimeoutLeaderTransfer");
+  /** Hands leadership to a voter: see `LeaderMoves.move`. */
+  moveLeader(target: bigint): Promise<void> {
+    return this.#moves.move(target);
+  }
+
+  /** To be called before `stop`, while clients are still served: somebody else leads then, if anybody can. */
+  handOver(): Promise<void> {
+    return this.#moves.away();
   }
 
   status(): StatusResponse {
@@ -698,32 +664,10 @@ export class Member {
     if (this.#stopping) throw new EtcdError("Stopped");
     if (this.#raft.commitIndex - this.#consistent.index > BACKLOG_MAX) throw new EtcdError("TooManyRequests");
     if (costBytes(request) === 0) return;
-    if (this.#heapTight) throw new EtcdError("NoSpace");
+    if (this.#heap.isTight) throw new EtcdError("NoSpace");
     if (withinQuota(this.#state, request)) return;
-    this.#raiseNoSpace();
+    this.#spaceAlarm.raise();
     throw new EtcdError("NoSpace");
-  }
-
-  #raiseNoSpace(): void {
-    if (this.#raisesNoSpace || this.#leaderId === 0n || this.#state.alarms.isActive(AlarmType.NOSPACE)) return;
-    this.#raisesNoSpace = true;
-    this.#ports.logger.warn("the data has reached the quota: raising alarm NOSPACE; compact, then disarm it", {
-      "quota-bytes": this.#options.quotaBytes,
-      "in-use-bytes": this.#state.backend.sizeInUseBytes(),
-    });
-    const value = { action: AlarmAction.ACTIVATE, memberId: this.memberId, alarm: AlarmType.NOSPACE };
-    this.#propose({ kind: "alarm", value })
-      .catch((error: unknown) => this.#ports.logger.warn("could not raise alarm NOSPACE", { error }))
-      .finally(() => {
-        this.#raisesNoSpace = false;
-      });
-  }
-
-  #newLeaseId(): bigint {
-    const bytes = this.#ports.random.bytes(8);
-    let id = 0n;
-    for (const byte of bytes) id = (id << 8n) | BigInt(byte);
-    return id & 0x7fff_ffff_ffff_ffffn || 1n;
   }
 
   // ---- what the loop calls -------------------------------------------------------------------------------------------
@@ -779,7 +723,7 @@ export class Member {
       this.#ports.logger.warn("apply request took too long", { took: `${tookMs.toFixed(3)}ms`, index: entry.index });
     }
     // It was let in when there was room, and found none any more: it stands, and is the last.
-    if (!outcome.ok && outcome.code === "NoSpace") this.#raiseNoSpace();
+    if (!outcome.ok && outcome.code === "NoSpace") this.#spaceAlarm.raise();
     this.#proposals.finish(requestId, outcome);
   }
 
@@ -849,8 +793,86 @@ export class Member {
         const match = progress.find((one) => one.id === id)?.match;
         return match === undefined ? undefined : { match, last: lastIndex };
       },
-      promoteAtLeader: async (id) => void (await this.#askLeader("promote", { id, token: "" })),
+      promoteAtLeader: async (id) => void (await this.#leaderLine.ask("promote", { id, token: "" })),
     };
+  }
+
+  #movesHost(): MovesHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get isLeader() {
+        return member.#isLeader;
+      },
+      get leaderId() {
+        return member.#leaderId;
+      },
+      isVoter: (id) => this.#state.membership.get(id)?.isLearner === false,
+      progress: () => this.#raft.status().progress,
+      activeSince: (id) => this.#peers.activeSince(id),
+      transfer: (target) => {
+        this.#raft.transferLeader(target);
+        this.#loop.schedule();
+      },
+    };
+  }
+
+  #spaceHost(): SpaceHost {
+    const member = this;
+    return {
+      get canRaise() {
+        return member.#leaderId !== 0n && !member.#state.alarms.isActive(AlarmType.NOSPACE);
+      },
+      get inUseBytes() {
+        return member.#state.backend.sizeInUseBytes();
+      },
+      quotaBytes: this.#options.quotaBytes,
+      raise: () => this.alarm({ action: AlarmAction.ACTIVATE, memberId: this.memberId, alarm: AlarmType.NOSPACE }),
+    };
+  }
+
+  #lineHost(): LineHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get leader() {
+        return member.#state.membership.get(member.#leaderId);
+      },
+      get isStopping() {
+        return member.#stopping;
+      },
+      ask: this.#peers.ask,
+    };
+  }
+
+  #leaseHost(): LeaseHost {
+    const member = this;
+    return {
+      get countsTime() {
+        return member.#isLeader || member.#isAlone;
+      },
+      propose: (request) => this.#propose(request),
+    };
+  }
+
+  #checksHost(): ChecksHost {
+    const member = this;
+    return {
+      selfId: this.memberId,
+      get isLeader() {
+        return member.#isLeader;
+      },
+      others: () => this.#others(),
+      hashKv: (revision) => this.hashKv(revision),
+      compactionHashes: () => this.store.compactionHashes(),
+      ask: (urls, revision, timeoutMs) => this.#peers.ask(urls, "hashKv", { revision }, timeoutMs),
+      linearizableRead: () => this.linearizableRead(),
+      raise: (memberId) => this.alarm({ action: AlarmAction.ACTIVATE, memberId, alarm: AlarmType.CORRUPT }),
+    };
+  }
+
+  #others(): MemberRecord[] {
+    return this.#state.membership.list().filter(({ id }) => id !== this.memberId);
   }
 
   #snapshotsHost(): OutgoingSnapshotsHost {
@@ -921,7 +943,7 @@ export class Member {
     this.#snapshots.trim(index);
     this.#commits.note();
     this.#barrier.appliedThrough(index);
-    this.#checkExpectations();
+    this.#expectations.check();
     const { metrics } = this.#ports;
     metrics.proposalsCommitted(this.#raft.commitIndex);
     metrics.proposalsApplied(index);
@@ -948,7 +970,7 @@ export class Member {
     }
     if (lost) this.#barrier.leaderChanged();
     this.#ports.metrics.leaderChanged(leaderId !== 0n, isLeader);
-    this.#checkExpectations();
+    this.#expectations.check();
     if (!changed) return;
     this.#ports.logger.info("raft leader changed", {
       "local-member-id": memberIdText(this.memberId),
@@ -961,7 +983,7 @@ export class Member {
   #commitFailed(error: unknown): void {
     if (error instanceof BackendFull) {
       this.#ports.logger.warn("the store has no room left: compact, delete keys or raise the quota", { error });
-      this.#raiseNoSpace();
+      this.#spaceAlarm.raise();
     } else this.#ports.fatal(error);
   }
 
@@ -969,40 +991,13 @@ export class Member {
     this.#ticker = this.#ports.clock.after(this.#options.heartbeatMs, () => this.#tick());
     this.#raft.tick();
     this.#barrier.tick();
-    const tight = this.#ports.heapShare() > HEAP_SHARE_MAX;
-    if (tight !== this.#heapTight) this.#noteHeap(tight);
+    this.#heap.tick();
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
     for (let count = 0; count < expired; count++) this.#ports.metrics.proposalFailed();
     this.#changes.tick(this.#ports.clock.monotonicMs());
     this.#spare.tick();
     this.#viewWatch.tick();
     if (this.#raft.hasReady()) this.#loop.schedule();
-  }
-
-  #noteHeap(tight: boolean): void {
-    this.#heapTight = tight;
-    const { logger } = this.#ports;
-    if (tight) {
-      logger.warn(
-        "more than 80 % of the heap is in use: writes are refused with NOSPACE until there is room; give the process more memory or compact",
-      );
-    } else logger.info("the heap has room again: writes are accepted");
-  }
-
-  /** Resolves once `holds`, looked at whenever something was applied or leadership changed; rejects when the member stops. */
-  #until(holds: () => boolean): Promise<void> {
-    if (holds()) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#expectations.push({ holds, resolve, reject }));
-  }
-
-  #checkExpectations(): void {
-    if (this.#expectations.length === 0) return;
-    this.#expectations = this.#expectations.filter(({ holds, resolve, reject }) => {
-      if (holds()) resolve();
-      else if (this.#stopping) reject(new EtcdError("Stopped"));
-      else return true;
-      return false;
-    });
   }
 
   #nextTurn(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Disk } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Network } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
+import type { CorruptionCheckOptions } from "./corruption-checks.ts";
 import type { MemberMetrics } from "./member-metrics.ts";
 
 export interface MemberOptions {
@@ -18,6 +19,8 @@ export interface MemberOptions {
   readonly clusterToken: string;
   /** The running cluster that this member joins with an empty folder; undefined: it begins a new one. */
   readonly joined?: JoinedCluster | undefined;
+  /** Goes on with its data as a cluster of one. */
+  readonly forceNewCluster?: boolean;
   readonly strictReconfigCheck?: boolean;
   readonly maxLearners?: number;
   readonly clientUrls: readonly string[];
@@ -37,6 +40,8 @@ export interface MemberOptions {
   readonly autoCompaction: AutoCompaction | undefined;
   readonly watchProgressNotifyMs: number;
   readonly leaseCheckpoints: boolean;
+  /** When the others' data are held against ours; undefined: never. */
+  readonly corruptionChecks?: CorruptionCheckOptions;
   readonly warningApplyMs: number;
   readonly unsafeNoFsync: boolean;
   /**

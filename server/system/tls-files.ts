@@ -13,6 +13,8 @@ export interface TlsFileSettings {
   readonly keyFile: string;
   /** Who signs client certificates; "": the authorities that the runtime trusts. */
   readonly trustedCaFile: string;
+  /** Certificates that their authorities have taken back (PEM); "" or absent: none are known. */
+  readonly crlFile?: string;
   readonly minVersion: SecureVersion;
   readonly maxVersion: SecureVersion;
   /** OpenSSL's list for TLS 1.2; undefined: the runtime's choice. */
@@ -43,8 +45,13 @@ export class TlsFiles {
     const fingerprint = this.#fingerprint();
     if (fingerprint === this.#seen) return false;
     this.#seen = fingerprint;
-    const { certFile, keyFile, trustedCaFile } = this.#settings;
-    const fields = { "cert-file": certFile, "key-file": keyFile, "trusted-ca-file": trustedCaFile };
+    const { certFile, keyFile, trustedCaFile, crlFile = "" } = this.#settings;
+    const fields = {
+      "cert-file": certFile,
+      "key-file": keyFile,
+      "trusted-ca-file": trustedCaFile,
+      ...(crlFile === "" ? {} : { "crl-file": crlFile }),
+    };
     try {
       this.options = this.#read();
     } catch (error) {
@@ -60,8 +67,8 @@ export class TlsFiles {
   }
 
   #files(): string[] {
-    const { certFile, keyFile, trustedCaFile } = this.#settings;
-    return [certFile, keyFile, trustedCaFile].filter((path) => path !== "");
+    const { certFile, keyFile, trustedCaFile, crlFile = "" } = this.#settings;
+    return [certFile, keyFile, trustedCaFile, crlFile].filter((path) => path !== "");
   }
 
   /** Changes when a file is written, replaced, or another one is put behind its name. */
@@ -75,11 +82,12 @@ export class TlsFiles {
   }
 
   #read(): SecureContextOptions {
-    const { certFile, keyFile, trustedCaFile, minVersion, maxVersion, ciphers } = this.#settings;
+    const { certFile, keyFile, trustedCaFile, crlFile = "", minVersion, maxVersion, ciphers } = this.#settings;
     const options: SecureContextOptions = {
       cert: readCertificates(certFile),
       key: readPem(keyFile),
       ...(trustedCaFile === "" ? {} : { ca: readCertificates(trustedCaFile) }),
+      ...(crlFile === "" ? {} : { crl: readRevocations(crlFile) }),
       minVersion,
       maxVersion,
       ...(ciphers === undefined ? {} : { ciphers: `${ciphers}:${TLS_1_3_CIPHERS}` }),
@@ -99,6 +107,20 @@ function readPem(path: string): string {
   } catch (error) {
     throw new WorldError(`read "${path}"`, error);
   }
+}
+
+const REVOCATIONS = /-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g;
+
+/** Each list on its own, as the runtime takes them. One that cannot be read would revoke nothing, so it is refused. */
+function readRevocations(path: string): string[] {
+  const lists = readPem(path).match(REVOCATIONS) ?? [];
+  try {
+    if (lists.length === 0) throw new Error("there is no PEM list of revoked certificates (X509 CRL) in it");
+    for (const crl of lists) createSecureContext({ crl });
+  } catch (error) {
+    throw new WorldError(`read revoked certificates from "${path}"`, error);
+  }
+  return lists;
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;

@@ -11,6 +11,7 @@ import {
   SERVER,
   STRANGE_CLIENT,
 } from "../../test/support/certificates.ts";
+import { KEPT, REVOCATIONS, REVOKED, REVOKING_CA } from "../../test/support/revoked-certificates.ts";
 import { LogLines } from "../../test/support/settling.ts";
 import { connected, eventually, TransportMember } from "../../test/support/transport-member.ts";
 import { addressProblem, type CertificateFiles, PeerCertificates, type PeerTlsOptions } from "./peer-certificates.ts";
@@ -73,6 +74,22 @@ test("no certificate, a stranger's and an expired one are turned away with the r
   assert.match(String(await isLetIn({}, { client: noCertificate })), /client didn't provide a certificate/);
   assert.match(String(await isLetIn({}, { client: fixed(STRANGE_CLIENT) })), /failed to verify certificate/);
   assert.match(String(await isLetIn({}, { client: fixed(EXPIRED_CLIENT) })), /CERT_HAS_EXPIRED/);
+});
+
+test("a member whose certificate was taken back is neither let in nor dialled", async () => {
+  const files = (pair: CertificatePair): CertificateFiles => {
+    const { cert, key } = pair;
+    return { options: { cert, key, ca: REVOKING_CA, crl: REVOCATIONS }, refresh: () => false };
+  };
+  const careless = { server: fixed(REVOKED, REVOKING_CA) };
+  assert.equal(await isLetIn({ server: files(KEPT) }, { server: files(KEPT) }), true);
+  assert.match(String(await isLetIn({ server: files(KEPT) }, careless)), /failed to verify certificate: CERT_REVOKED/);
+  await withTwo({ server: files(KEPT) }, careless, async (one, two) => {
+    one.meet(two);
+    one.network.send([one.heartbeat(2n, 1)]);
+    await eventually(() => one.lost.length > 0, "it is not reached");
+    assert.deepEqual(two.messages, []);
+  });
 });
 
 test("a client certificate of its own is shown to those who are dialled", async () => {

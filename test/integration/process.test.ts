@@ -64,6 +64,22 @@ test("a store whose log is gone is refused, and so is a log whose store is gone"
   await server.launch();
 });
 
+test("--expect-data refuses an empty folder with code 78, makes nothing there, and lets a member start", async (t) => {
+  const server = await prepare(t, { flags: ["--expect-data"] });
+  const { code } = await server.spawn();
+  assert.equal(code, 78, server.log);
+  const last = JSON.parse(server.log.trim().split("\n").at(-1) as string) as Record<string, string>;
+  assert.ok(last["error"]?.includes(`there is no member in the data directory "${server.dataDir}"`), last["error"]);
+  assert.match(last["what-to-do"] ?? "", /right volume is mounted.+etcdctl member add.+without --expect-data/);
+  assert.deepEqual(readdirSync(server.dataDir), []);
+  const first = await prepare(t, { dataDir: server.dataDir });
+  await first.launch();
+  await put(first);
+  await first.stop();
+  await server.launch();
+  await server.stop();
+});
+
 test("a file in the place of the data directory is named, and what to do", async (t) => {
   const server = await prepare(t);
   const file = join(server.dataDir, "file");

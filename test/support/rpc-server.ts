@@ -23,6 +23,7 @@ export const NO_TLS: ListenerOptions["tls"] = {
   certFile: "",
   keyFile: "",
   trustedCaFile: "",
+  crlFile: "",
   clientCertAuth: false,
   minVersion: "TLSv1.2",
   maxVersion: "TLSv1.3",
