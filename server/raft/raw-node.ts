@@ -264,7 +264,9 @@ export class RawNode {
       raft.durableTerm = ready.hardState.term;
     }
     if (ready.snapshot?.metadata !== undefined) {
-      raft.log.snapshotStable(ready.snapshot, ready.snapshot.metadata.index);
+      const { index, confState } = ready.snapshot.metadata;
+      raft.log.snapshotStable(ready.snapshot, index);
+      if (confState !== undefined) raft.restoreConfiguration(confState);
     }
     raft.log.endWrite();
     acknowledgeOwn(raft);

@@ -31,7 +31,10 @@ export interface Ready {
   readonly hardState: HardState | undefined;
   /** To be appended to the log on disk; from the first of them on they replace what is there. */
   readonly entries: readonly Entry[];
-  /** A received snapshot: its state is made ours on disk before `persisted` is called. */
+  /**
+   * A received snapshot: its state is made ours on disk before `persisted` is called, and before that everything is
+   * applied that was handed out earlier. Its configuration counts from `persisted` on.
+   */
   readonly snapshot: Snapshot | undefined;
   /** Committed and on our own disk: to be applied, in order. */
   readonly committedEntries: readonly Entry[];

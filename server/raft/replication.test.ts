@@ -4,7 +4,10 @@ import { TestCluster } from "../../test/support/raft-cluster.ts";
 import { AssertionFailure } from "../base/assert.ts";
 import { EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { ConfChange, ConfChangeType, type Entry, EntryType, type Message, MessageType } from "../proto/raftpb.ts";
+import { emptyConfState } from "./conf-change.ts";
+import { LogStorage } from "./log-storage.ts";
 import { newMessage } from "./message.ts";
+import { RawNode } from "./raw-node.ts";
 
 const THREE = [1n, 2n, 3n];
 const FIVE = [1n, 2n, 3n, 4n, 5n];
@@ -524,6 +527,40 @@ test("section 7: a snapshot of a configuration without us is passed over", () =>
 });
 
 // Membership
+
+test("a change of the configuration that is applied after a newer snapshot has come does not change that one's", () => {
+  const old = { ...emptyConfState(), voters: THREE };
+  const node = new RawNode({
+    id: 3n,
+    storage: new LogStorage(),
+    applied: 0,
+    confState: old,
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    preVote: true,
+    checkQuorum: true,
+    maxMessageBytes: 1024,
+    inflightMax: 4,
+    random: () => 0,
+  });
+  const change = { id: 0n, type: ConfChangeType.ADD_LEARNER_NODE, nodeId: 4n, context: EMPTY_BYTES };
+  const entries = [{ type: EntryType.CONF_CHANGE, term: 1, index: 1, data: ConfChange.encode(change) }];
+  node.step(message(MessageType.APP, { to: 3n, from: 1n, term: 1, entries, commit: 1 }));
+  node.persisted(node.ready());
+  const late = node.ready();
+  assert.equal(late.committedEntries.length, 1);
+  // Before it is applied: 4 has been promoted.
+  const confState = { ...old, voters: [1n, 2n, 3n, 4n] };
+  const snapshot = { data: EMPTY_BYTES, metadata: { index: 9, term: 1, confState } };
+  node.step(message(MessageType.SNAP, { to: 3n, from: 1n, term: 1, snapshot }));
+  assert.deepEqual(node.applyConfChange(change).learners, [4n]);
+  node.appliedTo(1);
+  const ready = node.ready();
+  assert.equal(ready.snapshot, snapshot);
+  node.persisted(late);
+  node.persisted(ready);
+  assert.deepEqual(node.confState, confState);
+});
 
 test("a learner is sent everything and never counts", () => {
   const cluster = new TestCluster({ voters: [1n, 2n], learners: [3n] });

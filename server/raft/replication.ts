@@ -236,8 +236,9 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
     log.commitTo(metadata.index);
     return false;
   }
+  // Its configuration follows when it is on disk (`RawNode.persisted`): until then what was handed out before it may
+  // still be applied, and must not be applied to a configuration that is newer.
   log.restore(snapshot, metadata.index);
-  raft.restoreConfiguration(confState);
   return true;
 }
 
