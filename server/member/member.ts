@@ -502,9 +502,12 @@ export class Member {
 
   /**
    * The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; a lease whose time is up is not
-   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads.
+   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads. As in
+   * etcd, whoever renews makes sure first that it leads: after a stall it may be the last to hear of another leader, and
+   * of the lease's end there.
    */
   async leaseRenew(id: bigint): Promise<number> {
+    while (this.#isLeader && !this.#isAlone && !(await this.#leadsStill()));
     if (!this.#isLeader && !this.#isAlone) return this.#askLeader("leaseRenew", { id });
     const lease = this.lessor.lookup(id);
     if (lease !== undefined && lease.remainingTtlSeconds > 0) await this.#forgetCheckpoint(id);
@@ -515,6 +518,17 @@ export class Member {
     }
     await this.#until(() => this.lessor.lookup(id) === undefined || !this.lessor.isPrimary);
     throw new EtcdError(this.lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
+  }
+
+  /** Whether a majority says so. Rejects when it cannot be asked. */
+  async #leadsStill(): Promise<boolean> {
+    try {
+      await this.linearizableRead();
+      return this.#isLeader;
+    } catch (error) {
+      if (error instanceof EtcdError && error.code === "LeaderChanged") return false;
+      throw error;
+    }
   }
 
   /** A renewed lease has its full time again, for the leaders to come as well. */

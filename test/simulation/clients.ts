@@ -44,6 +44,8 @@ export interface ClientHost {
 }
 
 const KEYS = 6;
+/** That a client chooses from. */
+const LEASES = 8;
 const REST_MS = 12;
 /** A client goes on with something else when it hears nothing; what it hears later counts. */
 const PATIENCE_MS = 1500;
@@ -279,8 +281,8 @@ export class Client {
   }
 
   #lease(): KnownLease | undefined {
-    const { alive } = this.#host.leases;
-    return alive.length === 0 ? undefined : this.#random.pick(alive.slice(-8));
+    const leases = this.#host.leases.newest(LEASES);
+    return leases.length === 0 ? undefined : this.#random.pick(leases);
   }
 }
 

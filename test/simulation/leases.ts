@@ -37,9 +37,9 @@ export class KnownLeases {
     return lease;
   }
 
-  /** Those that are not known to have ended. */
-  get alive(): KnownLease[] {
-    return [...this.#leases.values()].filter(({ goneMs }) => goneMs === Number.POSITIVE_INFINITY);
+  /** Those granted last, also when they have ended meanwhile: their clients may not know. */
+  newest(count: number): KnownLease[] {
+    return [...this.#leases.values()].slice(-count);
   }
 
   /** A renewal was acknowledged. Throws a `Violation`. */
