@@ -24,6 +24,9 @@ switch (part) {
   case "simulate":
     await runBuilt("simulation/run", options);
     break;
+  case "campaign":
+    await runBuilt("simulation/campaign", options);
+    break;
   case "kubernetes": {
     const [subject = "store", ...variants] = options;
     await runBuilt(`kubernetes/${subject}`, variants);

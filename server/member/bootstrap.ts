@@ -9,6 +9,7 @@ import type { Logger } from "../ports/logger.ts";
 import { ConfChange, ConfChangeType, ConfState, type Entry, EntryType, type HardState } from "../proto/raftpb.ts";
 import { Metadata } from "../proto/walpb.ts";
 import { LogStorage } from "../raft/log-storage.ts";
+import { READYS_OUT_MAX } from "../raft/raw-node.ts";
 import { Wal } from "../wal/wal.ts";
 import { BootstrapError, type Bootstrapped } from "./bootstrap-result.ts";
 import { forceNewCluster, nothingToForce } from "./force-new-cluster.ts";
@@ -138,13 +139,23 @@ function firstEntries(peers: readonly { id: bigint; name: string; peerUrls: read
   });
 }
 
+/** Rounds of a member with others go on while a sync runs. */
+function savesOut({ initialCluster }: MemberOptions, mark: StoreMark | undefined): number {
+  const confState = mark?.confState;
+  const others =
+    confState === undefined ? initialCluster.size - 1 : confState.voters.length + confState.learners.length - 1;
+  return others > 0 ? READYS_OUT_MAX : 1;
+}
+
 function restart(
   options: MemberOptions,
   disk: Disk,
   { storeIndex, mark }: { readonly storeIndex: number; readonly mark: StoreMark | undefined },
   logger: Logger,
 ): Bootstrapped {
-  const { wal, metadata, hardState, snapshot, entries, repaired } = Wal.open(disk, options.walFolder);
+  const { wal, metadata, hardState, snapshot, entries, repaired } = Wal.open(disk, options.walFolder, {
+    savesOut: savesOut(options, mark),
+  });
   if (repaired !== undefined) logger.warn("cut a torn record off the end of the log", { detail: repaired });
   const { nodeId, clusterId } = Metadata.decode(metadata);
   if (hardState.commit < storeIndex && wasReceived(disk, options.receivedFolder, storeIndex)) {

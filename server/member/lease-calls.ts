@@ -18,6 +18,10 @@ import type { MemberMetrics } from "./member-metrics.ts";
 export interface LeaseHost {
   /** Time is counted here: this member leads, or there are no others. */
   readonly countsTime: boolean;
+  /** This member leads, and there are others who may have elected another leader since. */
+  readonly leadsOthers: boolean;
+  /** Resolves once a majority has said that this member leads, or knows who does. */
+  linearizableRead(): Promise<void>;
   propose(request: InternalRequest): Promise<unknown>;
 }
 
@@ -54,10 +58,13 @@ export class LeaseCalls {
 
   /**
    * The lease's full TTL in seconds, counted anew from now. Throws LeaseNotFound; a lease whose time is up is not
-   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads.
+   * revived: the call waits for its end, which is under way. Throws NotPrimaryLessor when another member leads. As in
+   * etcd, whoever renews makes sure first that it leads: after a stall it may be the last to hear of another leader, and
+   * of the lease's end there.
    */
   async renew(id: bigint): Promise<number> {
     const lessor = this.#lessor;
+    while (this.#host.leadsOthers && !(await this.#leadsStill()));
     if (!this.#host.countsTime) return this.#leader.ask("leaseRenew", { id });
     const lease = lessor.lookup(id);
     if (besideFailpoint !== undefined) await besideFailpoint("beforeCheckpointInLeaseRenew");
@@ -69,6 +76,17 @@ export class LeaseCalls {
     }
     await this.#expectations.until(() => lessor.lookup(id) === undefined || !lessor.isPrimary);
     throw new EtcdError(lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
+  }
+
+  /** Whether a majority says so. Rejects when it cannot be asked. */
+  async #leadsStill(): Promise<boolean> {
+    try {
+      await this.#host.linearizableRead();
+      return this.#host.leadsOthers;
+    } catch (error) {
+      if (error instanceof EtcdError && error.code === "LeaderChanged") return false;
+      throw error;
+    }
   }
 
   /** A renewed lease has its full time again, for the leaders to come as well. */

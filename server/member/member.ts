@@ -851,6 +851,10 @@ export class Member {
       get countsTime() {
         return member.#isLeader || member.#isAlone;
       },
+      get leadsOthers() {
+        return member.#isLeader && !member.#isAlone;
+      },
+      linearizableRead: () => this.linearizableRead(),
       propose: (request) => this.#propose(request),
     };
   }

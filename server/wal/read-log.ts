@@ -19,8 +19,8 @@ export function logExists(disk: Disk, folder: string): boolean {
   return segmentsIn(disk, folder).length > 0;
 }
 
-/** Reads the log in `folder`. Throws `CorruptLog` when it is damaged, `WorldError` when there is none. */
-export function readLog(disk: Disk, folder: string): ReadLog {
+/** Reads the log in `folder`; `savesOut`: see `commitBehindGap`. Throws `CorruptLog` when it is damaged, `WorldError` when there is none. */
+export function readLog(disk: Disk, folder: string, savesOut = 1): ReadLog {
   const segments = segmentsIn(disk, folder);
   const last = segments.at(-1);
   if (last === undefined) throw new WorldError(`open the write-ahead log in "${folder}"`, "there is no .wal file");
@@ -28,7 +28,7 @@ export function readLog(disk: Disk, folder: string): ReadLog {
   const replay = new Replay();
   let tail: SegmentEnd | undefined;
   for (const segment of segments.slice(from))
-    tail = readOne(disk, `${folder}/${segment.name}`, replay, { last: segment === last, crc: tail?.crc });
+    tail = readOne(disk, `${folder}/${segment.name}`, replay, { last: segment === last, crc: tail?.crc, savesOut });
   const log = replay.finish();
   if (typeof log === "string") throw new CorruptLog(folder, undefined, log + gapNote(segments, from));
   return { ...log, segments, tail: tail as SegmentEnd, lastSavedIndex: replay.lastSavedIndex };
@@ -61,7 +61,7 @@ function readOne(
   disk: Disk,
   path: string,
   replay: Replay,
-  options: { readonly last: boolean; readonly crc: number | undefined },
+  options: { readonly last: boolean; readonly crc: number | undefined; readonly savesOut: number },
 ): SegmentEnd {
   const file = disk.open(path);
   try {
@@ -69,7 +69,7 @@ function readOne(
       const problem = replay.record(type, data);
       if (problem !== undefined) throw new CorruptLog(path, offset, problem);
     });
-    if (end.remains !== undefined) forgiveOrRefuse(path, end, replay, readRemains(file, end.remains));
+    if (end.remains !== undefined) forgiveOrRefuse(path, end, replay, readRemains(file, end.remains), options.savesOut);
     return end;
   } finally {
     file.close();
@@ -80,8 +80,8 @@ function readRemains(file: { read(position: number, length: number): Uint8Array 
   return file.read(remains.resumeAt, remains.dirtyTo - remains.resumeAt);
 }
 
-function forgiveOrRefuse(path: string, end: SegmentEnd, replay: Replay, remains: Uint8Array): void {
-  const evidence = commitBehindGap(remains, replay.lastIndex);
+function forgiveOrRefuse(path: string, end: SegmentEnd, replay: Replay, remains: Uint8Array, savesOut: number): void {
+  const evidence = commitBehindGap(remains, replay.lastIndex, savesOut);
   if (evidence === undefined) return;
   const at = (end.remains as Remains).resumeAt + evidence.at;
   throw new CorruptLog(

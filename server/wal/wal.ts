@@ -30,6 +30,8 @@ const GROW_BYTES = 256 * 1024;
 const ZEROS = new Uint8Array(GROW_BYTES);
 
 export interface WalOptions {
+  /** Saves that may have been written and not synced when the process ended: of a member alone 1, the default. */
+  readonly savesOut?: number;
   /** Size at which a new file is begun; etcd's 64,000,000 when absent. */
   readonly segmentBytes?: number;
 }
@@ -158,7 +160,11 @@ export class Wal {
    * file as it was kept as `….wal.broken`. Throws `CorruptLog` when anything else is wrong, and then changes nothing.
    */
   static open(disk: Disk, folder: string, options: WalOptions = {}): OpenedWal {
-    const { metadata, hardState, snapshot, entries, segments, tail, lastSavedIndex } = readLog(disk, folder);
+    const { metadata, hardState, snapshot, entries, segments, tail, lastSavedIndex } = readLog(
+      disk,
+      folder,
+      options.savesOut,
+    );
     const path = `${folder}/${(segments.at(-1) as SegmentName).name}`;
     const repaired = tail.remains === undefined ? undefined : cutRemains(disk, folder, path, tail.end, tail.remains);
     const wal = new Wal(disk, folder, options, {

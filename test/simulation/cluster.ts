@@ -1,286 +1,350 @@
 /**
- * Several whole members in a simulated world: clients write and read through all of them while links fail, processes die
- * and the power goes out. Then the world heals: everybody must come level, and one history must explain every answer that
- * a client was given. A run is a function of its seed.
+ * Several whole members in a simulated world: clients call all of them while links fail, processes die, disks fill up,
+ * clocks go wrong and operators change the cluster. Then the world heals: everybody must come level, leases must end, and
+ * the one history must explain every answer that a client was given and every event that a watcher was told of. A run is
+ * a function of its seed.
  */
-import { utf8Bytes, utf8Text } from "../../server/base/bytes.ts";
-import { Prng } from "../../server/base/prng.ts";
+import { EtcdError } from "../../server/base/error.ts";
+import type { Prng } from "../../server/base/prng.ts";
 import { memberIdOf } from "../../server/cluster/ids.ts";
-import { makeDurableFolder } from "../../server/member/durable-folder.ts";
-import { Member } from "../../server/member/member.ts";
-import { NO_METRICS } from "../../server/member/member-metrics.ts";
-import type { MemberOptions } from "../../server/member/options.ts";
-import { PutRequest, RangeRequest } from "../../server/proto/etcdserverpb.ts";
-import { KeyValue } from "../../server/proto/mvccpb.ts";
-import { ClientHistory, type Stored } from "./client-history.ts";
-import { LifeClock } from "./life-clock.ts";
+import type { Member } from "../../server/member/member.ts";
+import { Agreed, type Change } from "./agreed.ts";
+import { Answers } from "./answers.ts";
+import { Client, type ClientHost } from "./clients.ts";
+import { EventLog } from "./event-log.ts";
+import { KnownLeases } from "./leases.ts";
 import { OPTIONS } from "./one-member.ts";
-import { MemoryBackend } from "./world/backend.ts";
+import { countIn, type Outcome, type RunOptions, Violation } from "./outcome.ts";
+import { Place, type PlaceHost, urlOf } from "./place.ts";
+import { POINTS, SAID } from "./points.ts";
+import { RATE_MAX, Storm, type StormHost } from "./storm.ts";
+import { type Swarm, stream, swarmOf } from "./swarm.ts";
+import { type WatcherHost, WatchingClient } from "./watchers.ts";
 import { SimClock } from "./world/clock.ts";
-import { SimDisk } from "./world/disk.ts";
 import { SimulatedNetwork } from "./world/network.ts";
-import { CALM, faultsByLot } from "./world/network-faults.ts";
 
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-/** What a member says when another's state has become its own. */
-const INSTALLED = "installed the state that another member sent";
-const CLIENTS = 12;
-const KEYS = 5;
-/** Of faults, and until everybody must be level again. */
-const STORM_MS = 30_000;
-const CALM_MS = 60_000;
-/** Between two faults, on average. */
-const FAULT_EVERY_MS = 1200;
-const REST_MS = 15;
-/** A client goes on with something else when it hears nothing; what it hears later counts. */
-const PATIENCE_MS = 1500;
-const KINDS = ["crash", "power", "cut", "partition", "heal", "heal", "weather", "all", "start", "start", "start"];
-/** So that some who were away find the log cut, and others do not. */
-const LOG = { snapshotCount: 60, snapshotCatchupEntries: 30, transitBytes: 2 ** 20 };
+/** A run with less has shown nothing, and is not counted. */
+export const OPERATIONS_MIN = 1000;
+export const FAULT_KINDS_MIN = 3;
+const CLIENTS = 5;
+const WATCHERS = 3;
+/** The storm is over when it has shown enough, but no sooner and no later than this; then all must be well again. */
+const STORM_MIN_MS = 8000;
+const STORM_MAX_MS = 90_000;
+const CALM_MS = 90_000;
+/** How often is looked whether something has come about. */
+const LOOK_MS = 100;
+/** Compactions have come to their end by then. */
+const SETTLE_MS = 1000;
 
-export interface ClusterRun {
-  readonly members: number;
-  readonly writes: number;
-  readonly reads: number;
-  /** How often each kind of fault was there. */
-  readonly faults: Readonly<Record<string, number>>;
-  readonly leaders: number;
-  /** States of a member that took the place of another's. */
-  readonly snapshots: number;
-  /** Of everything that the network did. */
-  readonly trace: number;
-}
-
+/** What a simulated world gets wrong on purpose: the checks must notice. */
 export interface Mistakes {
   /** Disks say that they have synced and have not. */
   readonly liesAboutSync?: boolean;
   /** Clients take what may be stale for the newest. */
   readonly readsStale?: boolean;
+  /** Clocks go ten times as fast as a lease allows for. */
+  readonly hasWildClocks?: boolean;
+  /** Watchers are not told of one event in a hundred. */
+  readonly losesEvents?: boolean;
+  /** A client sends a write again that it has heard nothing of for a moment. */
+  readonly repeatsWrites?: boolean;
 }
 
-/** Throws an Error at the first promise that was not kept, or when the members do not come level. */
-export async function runCluster(seed: number, mistakes: Mistakes = {}): Promise<ClusterRun> {
-  const world = new ClusterWorld(seed, mistakes);
+/** A run of the whole server. */
+export interface ClusterRun extends Outcome {
+  readonly leaders: number;
+  /** Answered calls of clients, by kind. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Events that watchers were told of. */
+  readonly events: number;
+}
+
+export { POINTS };
+
+/** Rejects with a `Violation` at the first promise that was not kept, or when the members do not come level. */
+export async function runCluster(
+  seed: number,
+  mistakes: Mistakes = {},
+  { log: take, ...less }: RunOptions = {},
+): Promise<ClusterRun> {
+  const world = new ClusterWorld(swarmOf(seed, less), mistakes, take);
   return world.run();
 }
 
-/** One member through all its lives. */
-class Place {
-  readonly name: string;
-  readonly id: bigint;
-  readonly url: string;
-  readonly disk: SimDisk;
-  backend: MemoryBackend;
-  clock: LifeClock;
-  member: Member | undefined;
-  isServing = false;
-
-  constructor(name: string, clock: SimClock, seed: number) {
-    this.name = name;
-    this.url = `http://${name}:2380`;
-    this.id = memberIdOf([this.url], OPTIONS.clusterToken);
-    this.disk = new SimDisk({ prng: new Prng(seed), later: (action) => void this.clock.after(2, action) });
-    this.clock = new LifeClock(clock);
-    this.backend = new MemoryBackend({ sync: (done) => void this.clock.after(3, done) });
-    makeDurableFolder(this.disk, "/data");
-  }
-}
-
 class ClusterWorld {
-  readonly #random: Prng;
+  readonly #swarm: Swarm;
+  readonly #mistakes: Mistakes;
   readonly #clock = new SimClock();
   readonly #network: SimulatedNetwork;
+  readonly #log: EventLog;
+  readonly #agreed: Agreed;
+  readonly #answers = new Answers();
+  readonly #leases: KnownLeases;
   readonly #places: Place[];
-  readonly #history = new ClientHistory();
-  readonly #mistakes: Mistakes;
+  readonly #watchers: WatchingClient[] = [];
   readonly #faults: Record<string, number> = {};
-  readonly #leaders = new Set<string>();
-  #snapshots = 0;
-  #failure: unknown;
-  #isOver = false;
+  readonly #calls: Record<string, number> = {};
+  readonly #points: Record<string, number> = {};
+  /** Who led in which term. */
+  readonly #leaders = new Map<number, string>();
+  #operations = 0;
+  #names = 0;
   #values = 0;
+  #failure: Violation | undefined;
+  #isOver = false;
 
-  constructor(seed: number, mistakes: Mistakes) {
-    this.#random = new Prng(seed);
+  constructor(swarm: Swarm, mistakes: Mistakes, take: ((line: string) => void) | undefined) {
+    this.#swarm = swarm;
     this.#mistakes = mistakes;
-    this.#network = new SimulatedNetwork({ clock: this.#clock, seed: seed + 1 });
-    const count = this.#random.pick([3, 3, 5]);
-    this.#places = Array.from({ length: count }, (_, at) => new Place(`m${at}`, this.#clock, seed * 10 + at));
-    for (const { disk } of this.#places) disk.liesAboutSync = mistakes.liesAboutSync ?? false;
+    const now = () => this.#clock.monotonicMs();
+    this.#log = new EventLog(now, take);
+    this.#network = new SimulatedNetwork({ clock: this.#clock, seed: stream(swarm.seed, "network").uint32() });
+    this.#agreed = new Agreed(now, (revision, changes) => this.#agreedOn(revision, changes));
+    this.#leases = new KnownLeases(swarm.faults.has("clockRate") ? RATE_MAX : 1);
+    const names = Array.from({ length: swarm.members }, () => `m${this.#names++}`);
+    const initialCluster = new Map(names.map((name) => [name, [urlOf(name)]]));
+    this.#places = names.map((name) => {
+      const id = memberIdOf([urlOf(name)], OPTIONS.clusterToken);
+      return this.#place(new Place(this.#placeHost(), { name, id, initialCluster }));
+    });
   }
 
   async run(): Promise<ClusterRun> {
-    for (const place of this.#places) this.#start(place);
-    await this.#until("all members serve", () => this.#places.every(({ isServing }) => isServing));
-    this.#network.setFaults(faultsByLot(this.#random));
-    for (let client = 0; client < CLIENTS; client++) void this.#client();
-    this.#fault();
-    await this.#pass(STORM_MS);
-    await this.#heal();
-    this.#history.check(this.#stored());
-    const { writes, reads } = this.#history;
+    try {
+      await this.#live();
+    } catch (error) {
+      throw this.#violation(error);
+    }
+    const operations = this.#operations;
+    const kinds = Object.keys(this.#faults).length;
+    const isVoid = operations < OPERATIONS_MIN || kinds < FAULT_KINDS_MIN;
     return {
-      members: this.#places.length,
-      writes: writes.length,
-      reads: reads.length,
+      members: this.#swarm.members,
+      simulatedMs: this.#clock.monotonicMs(),
+      operations,
       faults: this.#faults,
+      calls: this.#calls,
+      points: this.#points,
+      events: this.#watchers.reduce((sum, { events }) => sum + events, 0),
       leaders: this.#leaders.size,
-      snapshots: this.#snapshots,
-      trace: this.#network.trace.hash,
+      traceHash: `${this.#log.hash}${this.#network.trace.hash.toString(16).padStart(8, "0")}`,
+      void: isVoid ? `${operations} calls of clients and ${kinds} kinds of faults` : undefined,
     };
   }
 
-  // ---- members
-
-  #start(place: Place): void {
-    place.clock = new LifeClock(this.#clock);
-    const options: MemberOptions = {
-      ...OPTIONS,
-      ...LOG,
-      name: place.name,
-      initialCluster: new Map(this.#places.map(({ name, url }) => [name, [url]])),
-    };
-    const member = new Member(options, {
-      clock: place.clock,
-      disk: place.disk,
-      random: this.#random,
-      backend: place.backend,
-      logger: {
-        ...SILENT,
-        info: (message) => {
-          if (message === INSTALLED) this.#snapshots++;
-        },
-      },
-      metrics: {
-        ...NO_METRICS,
-        leaderChanged: (_, isLeader) =>
-          void (isLeader && this.#leaders.add(`${place.name} ${member.header().raftTerm}`)),
-      },
-      openNetwork: ({ memberId, clusterId }) => this.#network.join({ id: memberId, urls: [place.url], clusterId }),
-      heapShare: () => 0,
-      fatal: (error) => {
-        this.#failure ??= error;
-      },
-    });
-    place.member = member;
-    const { clock } = place;
-    member.start().then(
-      () => {
-        place.isServing = clock.isAlive;
-      },
-      () => undefined,
-    );
-  }
-
-  /** The process dies, or with it the power: then what was not synced is gone. */
-  #crash(place: Place, isPowerCut: boolean): void {
-    if (place.member === undefined) return;
-    place.clock.isAlive = false;
-    place.isServing = false;
-    place.member = undefined;
-    this.#network.crash(place.id);
-    if (isPowerCut) place.disk.crash();
-    else place.disk.kill();
-    place.backend = place.backend.crash();
-  }
-
-  // ---- faults
-
-  #fault(): void {
-    if (this.#isOver) return;
-    const kind = this.#random.pick(KINDS);
-    this.#faults[kind] = (this.#faults[kind] ?? 0) + 1;
-    this.#cause(kind);
-    this.#clock.after(1 + this.#random.below(2 * FAULT_EVERY_MS), () => this.#fault());
-  }
-
-  #cause(kind: string): void {
-    const place = this.#random.pick(this.#places);
-    switch (kind) {
-      case "crash":
-      case "power":
-        this.#crash(place, kind === "power");
-        return;
-      case "all":
-        if (this.#random.chance(0.3)) for (const one of this.#places) this.#crash(one, true);
-        return;
-      case "start":
-        for (const one of this.#places) if (one.member === undefined) this.#start(one);
-        return;
-      case "cut":
-        this.#network.cut(place.id, this.#random.pick(this.#places).id);
-        return;
-      case "partition": {
-        const [left, right]: [bigint[], bigint[]] = [[], []];
-        for (const { id } of this.#places) (this.#random.chance(0.5) ? left : right).push(id);
-        this.#network.partition(left, right);
-        return;
-      }
-      case "heal":
-        this.#network.healAll();
-        return;
-      default:
-        this.#network.setFaults(faultsByLot(this.#random));
+  async #live(): Promise<void> {
+    for (const place of this.#places) place.start();
+    await this.#until("all members serve", () => this.#places.every(({ isServing }) => isServing));
+    for (let client = 0; client < CLIENTS; client++) {
+      const random = stream(this.#swarm.seed, `client ${client}`);
+      void new Client(`client ${client}`, this.#clientHost(), random, this.#swarm.calls).run();
     }
-  }
-
-  /** Nothing goes wrong any more: all come back, and level. */
-  async #heal(): Promise<void> {
+    if (this.#swarm.calls.has("watch")) for (let at = 0; at < WATCHERS; at++) this.#watch(`watcher ${at}`);
+    const storm = new Storm(this.#swarm, this.#stormHost());
+    storm.begin();
+    await this.#weather();
     this.#isOver = true;
-    this.#network.healAll();
-    this.#network.setFaults(CALM);
-    for (const place of this.#places) if (place.member === undefined) this.#start(place);
-    await this.#until("all members serve again", () => this.#places.every(({ isServing }) => isServing));
-    await this.#until("all members are level", () => new Set(this.#places.map(levelOf)).size === 1);
+    this.#log.say("world", "the storm is over");
+    storm.end();
+    await this.#converge();
+    this.#answers.check(this.#agreed);
   }
 
-  // ---- clients
+  #watch(name: string): void {
+    const watcher = new WatchingClient(name, this.#watcherHost(), stream(this.#swarm.seed, name));
+    this.#watchers.push(watcher);
+    void watcher.run();
+  }
 
-  async #client(): Promise<void> {
-    while (!this.#isOver && this.#failure === undefined) {
-      const { member, isServing } = this.#random.pick(this.#places);
-      if (member !== undefined && isServing) {
-        const call = this.#random.chance(0.5) ? this.#write(member) : this.#read(member);
-        // A call to a process that dies is never answered.
-        await Promise.race([call.catch(() => undefined), this.#rest(PATIENCE_MS)]);
-      }
-      await this.#rest(this.#random.below(2 * REST_MS));
+  /** Until it has shown enough. */
+  async #weather(): Promise<void> {
+    const { untilMs } = this.#swarm;
+    for (;;) {
+      const nowMs = this.#clock.monotonicMs();
+      const leftMs = (untilMs ?? STORM_MAX_MS) - nowMs;
+      if (leftMs <= 0) return;
+      await this.#pass(Math.min(LOOK_MS, leftMs));
+      const isEnough = this.#operations >= OPERATIONS_MIN && Object.keys(this.#faults).length >= FAULT_KINDS_MIN;
+      if (untilMs === undefined && isEnough && nowMs >= STORM_MIN_MS) return;
     }
   }
 
-  async #write(member: Member): Promise<void> {
-    const key = `key ${this.#random.below(KEYS)}`;
-    const value = `value ${this.#values++}`;
-    const beganMs = this.#clock.monotonicMs();
-    const { header } = await member.put(PutRequest.create({ key: utf8Bytes(key), value: utf8Bytes(value) }));
-    this.#history.writes.push({ key, value, revision: header?.revision ?? 0, ...this.#times(beganMs) });
+  /** All members serve, agree, and have let go of what has ended. */
+  async #converge(): Promise<void> {
+    const staying = () => this.#places.filter(({ standing }) => standing !== "removed");
+    await this.#until("all members serve again", () => staying().every(({ isServing }) => isServing));
+    await this.#until("all leases have ended", () =>
+      staying().every(({ member }) => member?.lessor.leases().length === 0),
+    );
+    await this.#until("all members are level", () => new Set(staying().map(progressOf)).size === 1);
+    await this.#until("all watchers are level", () => this.#watchers.every(({ isLevel }) => isLevel));
+    await this.#pass(SETTLE_MS);
+    const hashes = staying().map((place) => `${place.name} ${hashOf(place)}`);
+    if (new Set(hashes.map((line) => line.split(" ")[1])).size > 1)
+      throw new Error(`members that are level hold different data: ${hashes.join(", ")}`);
+    if (this.#agreed.revision !== staying()[0]?.member?.store.currentRevision)
+      throw new Error(
+        `revision ${this.#agreed.revision} was applied, and is gone: ${staying().map(progressOf).join(", ")}`,
+      );
   }
 
-  async #read(member: Member): Promise<void> {
-    const key = `key ${this.#random.below(KEYS)}`;
-    const beganMs = this.#clock.monotonicMs();
-    const serializable = this.#mistakes.readsStale ?? false;
-    const { header, kvs } = await member.range(RangeRequest.create({ key: utf8Bytes(key), serializable }));
-    const value = kvs[0] === undefined ? undefined : utf8Text(KeyValue.decode(kvs[0]).value);
-    this.#history.reads.push({ key, value, revision: header?.revision ?? 0, ...this.#times(beganMs) });
+  // ---- what the others are told of the world
+
+  #placeHost(): PlaceHost {
+    return {
+      clock: this.#clock,
+      network: this.#network,
+      seed: this.#swarm.seed,
+      said: (place, level, message) => {
+        const point = SAID[message];
+        if (point !== undefined) countIn(this.#points, point);
+        if (level !== "debug") this.#log.say(place.name, message);
+        if (point === "snapshot installed") place.seenRevision = 0;
+      },
+      applied: (place, member, kind, isOk) => this.#applied(place, member, kind, isOk),
+      became: (place, member, _hasLeader, isLeader) => this.#became(place, member, isLeader),
+      died: (place, error, isOrdered) => this.#died(place, error, isOrdered),
+      removed: (place) => {
+        place.standing = "removed";
+        place.crash(false);
+      },
+    };
   }
 
-  #times(beganMs: number): { beganMs: number; endedMs: number } {
-    return { beganMs, endedMs: this.#clock.monotonicMs() };
+  #clientHost(): ClientHost {
+    const world = this;
+    return {
+      agreed: this.#agreed,
+      answers: this.#answers,
+      leases: this.#leases,
+      get isOver() {
+        return world.#isOver || world.#failure !== undefined;
+      },
+      get nowMs() {
+        return world.#clock.monotonicMs();
+      },
+      readsStale: this.#mistakes.readsStale ?? false,
+      repeatsWrites: this.#mistakes.repeatsWrites ?? false,
+      place: (random) => this.#callable(random),
+      rest: (ms) => this.#rest(ms),
+      nextValue: () => `value ${this.#values++}`,
+      count: (kind) => {
+        this.#operations++;
+        countIn(this.#calls, kind);
+      },
+      point: (name) => countIn(this.#points, name),
+      say: (who, what) => this.#log.say(who, what),
+      fail: (error) => this.#fail(error),
+    };
   }
 
-  // ---- the end
+  #watcherHost(): WatcherHost {
+    return {
+      agreed: this.#agreed,
+      losesEvents: this.#mistakes.losesEvents ?? false,
+      place: (random) => this.#callable(random),
+      rest: (ms) => this.#rest(ms),
+      point: (name) => countIn(this.#points, name),
+      say: (who, what) => this.#log.say(who, what),
+      fail: (error) => this.#fail(error),
+    };
+  }
 
-  /** All changes, by revision. Of whichever member: they are level. */
-  #stored(): Map<number, Stored> {
-    const { store } = (this.#places[0] as Place).member as Member;
-    const stored = new Map<number, Stored>();
-    for (const { kv, revision } of store.events(2, store.currentRevision, Number.POSITIVE_INFINITY)) {
-      const { key, value } = KeyValue.decode(kv);
-      stored.set(revision.main, { key: utf8Text(key), value: utf8Text(value) });
+  #stormHost(): StormHost {
+    const world = this;
+    return {
+      network: this.#network,
+      get isOver() {
+        return world.#isOver || world.#failure !== undefined;
+      },
+      get places() {
+        return world.#places.filter(({ standing }) => standing !== "removed");
+      },
+      rateFactor: this.#mistakes.hasWildClocks ? 10 : 1,
+      after: (ms, action) => void this.#clock.after(ms, action),
+      count: (kind) => countIn(this.#faults, kind),
+      point: (name) => countIn(this.#points, name),
+      say: (who, what) => this.#log.say(who, what),
+      addMember: (by) => this.#addMember(by),
+      fail: (error) => this.#fail(error),
+    };
+  }
+
+  #place(place: Place): Place {
+    place.disk.liesAboutSync = this.#mistakes.liesAboutSync ?? false;
+    return place;
+  }
+
+  /** One that is called: it may be stopped, and then answers later. */
+  #callable(random: Prng): Place | undefined {
+    const place = random.pick(this.#places);
+    return place.member !== undefined && place.isServing ? place : undefined;
+  }
+
+  // ---- what members do
+
+  #applied(place: Place, member: Member, kind: string, isOk: boolean): void {
+    this.#log.mark(`${place.name} ${kind} ${isOk} ${member.store.currentRevision}`);
+    if (member.store.currentRevision <= place.seenRevision) return;
+    try {
+      place.seenRevision = this.#agreed.take(place.name, member.store, place.seenRevision);
+    } catch (error) {
+      this.#fail(error);
     }
-    return stored;
   }
+
+  #agreedOn(revision: number, changes: readonly Change[]): void {
+    for (const { key, version } of changes) {
+      this.#log.mark(`${revision} ${key} ${version?.value ?? "gone"}`);
+      if (version !== undefined) continue;
+      if (this.#leases.deleted(key, this.#clock.monotonicMs()) === "by time")
+        countIn(this.#points, "lease ended by time");
+    }
+  }
+
+  #became(place: Place, member: Member, isLeader: boolean): void {
+    if (!isLeader) return;
+    const { raftTerm } = member.header();
+    const other = this.#leaders.get(raftTerm);
+    if (other === place.name) return;
+    if (other !== undefined) this.#fail(new Error(`both ${other} and ${place.name} lead in term ${raftTerm}`));
+    this.#leaders.set(raftTerm, place.name);
+    countIn(this.#points, "leader elected");
+    this.#log.say(place.name, `leads in term ${raftTerm}`);
+  }
+
+  /** For a fault of its disk a process may end: what it had not synced is lost. For anything else it must not. */
+  #died(place: Place, error: unknown, isOrdered: boolean): void {
+    if (!isOrdered) {
+      this.#fail(error);
+      return;
+    }
+    countIn(this.#points, "disk failed a member");
+    this.#log.say(place.name, `gives up: ${(error as Error).message}`);
+    const { clock } = place;
+    this.#clock.soon(() => {
+      if (clock.isAlive) place.crash(true);
+      this.#clock.after(500, () => place.start());
+    });
+  }
+
+  async #addMember(by: Place): Promise<Place | undefined> {
+    const { member } = by;
+    if (member === undefined) return undefined;
+    const name = `m${this.#names++}`;
+    const { id } = await member.changes.add([urlOf(name)], true);
+    const members = await member.members(false);
+    const initialCluster = new Map(members.map(({ peerUrls }) => [nameIn(peerUrls), peerUrls]));
+    const joined = { clusterId: member.clusterId, members };
+    const place = this.#place(new Place(this.#placeHost(), { name, id, initialCluster, joined }));
+    this.#places.push(place);
+    this.#log.say(name, `is added by ${by.name}`);
+    place.start();
+    return place;
+  }
+
+  // ---- time
 
   #rest(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#clock.after(ms, resolve));
@@ -292,19 +356,45 @@ class ClusterWorld {
   }
 
   async #until(what: string, holds: () => boolean): Promise<void> {
-    const came = await this.#clock.run(() => this.#failure !== undefined || holds(), CALM_MS);
-    if (this.#failure !== undefined) throw this.#failure;
-    if (came) return;
-    const state = this.#places.map((place) => `${place.name}: ${levelOf(place)}, serving: ${place.isServing}`);
+    for (let passedMs = 0; passedMs < CALM_MS; passedMs += LOOK_MS) {
+      if (holds()) return;
+      await this.#pass(LOOK_MS);
+    }
+    for (const watcher of this.#watchers) this.#log.say("world", watcher.state);
+    const state = this.#places.map(
+      (place) => `${place.name} (${place.standing}): ${progressOf(place)}, serving: ${place.isServing}`,
+    );
     throw new Error(`not within ${CALM_MS / 1000} s of calm: ${what}\n${state.join("\n")}`);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= this.#violation(error);
+    if (this.#failure.cause === error) this.#log.say("world", `a promise was not kept: ${this.#failure.message}`);
+  }
+
+  #violation(error: unknown): Violation {
+    if (error instanceof Violation) return error;
+    const message = error instanceof EtcdError ? error.code : error instanceof Error ? error.message : String(error);
+    return new Violation(message, this.#clock.monotonicMs(), error);
   }
 }
 
-/** How far a member is and what it holds: the same on all that are level. */
-function levelOf({ member }: Place): string {
+/** The name of the place that has these peer URLs. */
+function nameIn(urls: readonly string[]): string {
+  return new URL(urls[0] as string).hostname;
+}
+
+/** How far a member is: the same on all that are level. */
+function progressOf({ member }: Place): string {
   if (member === undefined) return "down";
-  const steps = member.store.hashKv(0);
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return `revision ${member.store.currentRevision} hash ${step.value.hash}`;
+  const { raftAppliedIndex } = member.status();
+  return `revision ${member.store.currentRevision}, entry ${raftAppliedIndex}`;
+}
+
+function hashOf({ member }: Place): number {
+  const steps = member?.store.hashKv(0);
+  for (;;) {
+    const step = steps?.next();
+    if (step?.done === true) return step.value.hash;
+  }
 }

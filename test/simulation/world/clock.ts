@@ -55,10 +55,13 @@ export class SimClock implements Clock {
     for (;;) {
       await settled();
       if (done()) return true;
-      const event = this.#events.peek();
-      if (event === undefined || event.atMs > end) return false;
+      let event = this.#events.peek();
+      for (; event?.canceled === true; event = this.#events.peek()) this.#events.pop();
+      if (event === undefined || event.atMs > end) {
+        this.#nowMs = end;
+        return false;
+      }
       this.#events.pop();
-      if (event.canceled) continue;
       this.#nowMs = Math.max(this.#nowMs, event.atMs);
       event.action();
     }

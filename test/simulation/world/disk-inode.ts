@@ -25,20 +25,26 @@ export class Inode {
 
   /** Everything is durable. */
   settle(): void {
-    this.#durable = this.now.slice();
+    this.#durable = resized(this.#durable, this.now.length);
+    for (const sector of this.#changed) copySector(this.now, this.#durable, sector);
     this.#changed.clear();
     this.#settled++;
   }
 
   /** A sync beside the loop begins; what is returned makes durable what was there now. */
   beginSync(): () => void {
-    const now = this.now.slice();
-    const changed = new Set(this.#changed);
+    const size = this.now.length;
+    const taken = new Map<number, Uint8Array>();
+    for (const sector of this.#changed)
+      taken.set(sector, this.now.slice(sector * SECTOR_BYTES, sectorEnd(sector, size)));
     const settled = this.#settled;
     return () => {
       if (this.#settled !== settled) return; // another sync has made more durable meanwhile
-      this.#durable = now;
-      for (const sector of changed) if (sameSector(now, this.now, sector)) this.#changed.delete(sector);
+      this.#durable = resized(this.#durable, size);
+      for (const [sector, bytes] of taken) {
+        this.#durable.set(bytes, Math.min(sector * SECTOR_BYTES, size));
+        if (holds(this.now, sector, bytes)) this.#changed.delete(sector);
+      }
       this.#settled++;
     };
   }
@@ -56,10 +62,10 @@ export class Inode {
   afterCrash(prng: Prng): Inode {
     const left = new Inode();
     const size = sizeAfterCrash(prng, this.#durable.length, this.now.length);
-    const bytes = resized(this.#durable, size);
+    const bytes = resized(this.#durable.slice(), size);
     for (const sector of this.#changed) if (prng.chance(0.5)) copySector(this.now, bytes, sector);
     left.now = bytes;
-    left.settle();
+    left.#durable = bytes.slice();
     return left;
   }
 }
@@ -87,14 +93,17 @@ function copySector(from: Uint8Array, to: Uint8Array, sector: number): void {
   if (end > start) to.set(from.subarray(start, end), start);
 }
 
-function sameSector(left: Uint8Array, right: Uint8Array, sector: number): boolean {
+/** Whether `bytes` are the whole of a sector. */
+function holds(file: Uint8Array, sector: number, bytes: Uint8Array): boolean {
   const start = sector * SECTOR_BYTES;
-  const a = left.subarray(start, sectorEnd(sector, left.length));
-  const b = right.subarray(start, sectorEnd(sector, right.length));
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  if (Math.max(0, sectorEnd(sector, file.length) - start) !== bytes.length) return false;
+  for (let at = 0; at < bytes.length; at++) if (file[start + at] !== bytes[at]) return false;
+  return true;
 }
 
+/** Itself when it has that size already. */
 function resized(bytes: Uint8Array, size: number): Uint8Array {
+  if (bytes.length === size) return bytes;
   const result = new Uint8Array(size);
   result.set(bytes.subarray(0, size));
   return result;

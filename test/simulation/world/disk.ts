@@ -8,7 +8,7 @@
  *   - names created, renamed and removed in a folder that was not synced: each is done or not, by lot, each by itself.
  * Now and then the disk writes a sector back by itself before it is asked to, as the kernel does.
  *
- * Faults on order: crash at the n-th operation, fail the n-th operation (EIO, ENOSPC), fill up, flip bits, lie about
+ * Faults on order: crash at the n-th operation, fail the n-th operation (EIO, ENOSPC) or the next sync, fill up, flip bits, lie about
  * syncs (a planted mistake that the tests of a log must notice).
  */
 import { assert } from "../../../server/base/assert.ts";
@@ -43,6 +43,7 @@ export class SimDisk implements Disk {
   #down = false;
   #operations = 0;
   #crashAt = Number.POSITIVE_INFINITY;
+  #failsSync = false;
   #failure: { at: number; code: string; lasting: boolean } | undefined;
   /** Every operation so far, for messages and for tests that want to know the order. */
   readonly journal: string[] = [];
@@ -61,6 +62,11 @@ export class SimDisk implements Disk {
     return this.#operations;
   }
 
+  /** Of all files together. */
+  get usedBytes(): number {
+    return this.#names.totalBytes();
+  }
+
   /** The power goes out at the n-th operation from now (1: the next one), which is done, not done, or half done. */
   crashAtOperation(n: number): void {
     this.#crashAt = this.#operations + n;
@@ -69,6 +75,11 @@ export class SimDisk implements Disk {
   /** The n-th operation from now fails, once or (as a dead disk) with all after it. */
   failOperation(n: number, code: "EIO" | "ENOSPC", options: { readonly lasting?: boolean } = {}): void {
     this.#failure = { at: this.#operations + n, code, lasting: options.lasting ?? false };
+  }
+
+  /** The next sync of a file fails, and what it should have made durable is lost with the power at the latest. */
+  failNextSync(): void {
+    this.#failsSync = true;
   }
 
   /** The power goes out and comes back: what was not durable is lost, by lot. Open files are gone. */
@@ -83,6 +94,7 @@ export class SimDisk implements Disk {
     this.#down = false;
     this.#crashAt = Number.POSITIVE_INFINITY;
     this.#failure = undefined;
+    this.#failsSync = false;
   }
 
   /** The file's bytes as a reader sees them. */
@@ -102,7 +114,7 @@ export class SimDisk implements Disk {
   flip(path: string, offset: number, mask: number): void {
     const inode = this.#inode(path);
     assert(offset < inode.now.length, "the byte to flip is in the file");
-    (inode.now as Uint8Array)[offset] = (inode.now[offset] as number) ^ mask;
+    inode.write(offset, Uint8Array.of((inode.now[offset] as number) ^ mask));
     inode.settle();
   }
 
@@ -247,6 +259,10 @@ export class SimDisk implements Disk {
     if (failure !== undefined && (failure.lasting ? this.#operations >= failure.at : this.#operations === failure.at)) {
       if (operation === "write" && this.#prng.chance(0.5)) action(true);
       throw errno(failure.code, `${operation} ${what}`);
+    }
+    if (this.#failsSync && operation === "sync") {
+      this.#failsSync = false;
+      throw errno("EIO", `${operation} ${what}`);
     }
     return action(false);
   }

@@ -249,6 +249,9 @@ export class SimulatedEnd implements Network, Asker, AnswerStation, SnapshotTarg
       from: this.id,
       to: neighbour.id,
       lane: message.type === MessageType.APP ? "append" : "message",
+      // No connection doubles what goes through it. Raft bears with doubles, and so they are tried, but a proposal that
+      // comes twice is two entries, as in etcd.
+      isOnce: message.type === MessageType.PROP,
       what: `type ${message.type} term ${message.term} index ${message.index} commit ${message.commit} ${bytes.length} B`,
       arrive: () => {
         arrived();

@@ -3,8 +3,6 @@
  * is lost. All that arrives does so in an event of the clock, and each event leaves a line in the trace.
  */
 import { assert } from "../../../server/base/assert.ts";
-import { utf8Bytes } from "../../../server/base/bytes.ts";
-import { crc32c } from "../../../server/base/crc32c.ts";
 import { memberIdText } from "../../../server/base/int64.ts";
 import type { Prng } from "../../../server/base/prng.ts";
 import type { Clock } from "../../../server/ports/clock.ts";
@@ -26,6 +24,8 @@ export interface Parcel {
   readonly to: bigint;
   /** Parcels of one lane between two members keep their order. */
   readonly lane: "append" | "message";
+  /** It is never doubled: what would be carried out twice. */
+  readonly isOnce: boolean;
   /** For the trace. */
   readonly what: string;
   /** Called once, or twice when it was duplicated. */
@@ -44,7 +44,7 @@ export class Trace {
   hash = 0;
 
   add(line: string): void {
-    this.hash = crc32c(utf8Bytes(line), this.hash);
+    this.hash = hashOf(line, this.hash);
     this.lines.push(line);
     if (this.lines.length > TRACE_LINES_MAX) this.lines.shift();
   }
@@ -149,7 +149,7 @@ export class Wires {
     const { dropShare, duplicateShare } = this.faultsOf(from, to);
     const isLost = this.random.chance(dropShare) || !this.passes(from, to);
     this.clock.after(this.#waitMs(parcel), () => this.#arrive(parcel, isLost));
-    if (isLost || !this.random.chance(duplicateShare)) return;
+    if (isLost || !this.random.chance(duplicateShare) || parcel.isOnce) return;
     this.clock.after(this.#waitMs(parcel), () => {
       if (!this.passes(from, to)) return;
       this.#note(parcel, "again");
@@ -189,7 +189,25 @@ export class Wires {
   }
 }
 
+/** FNV-1a of the text's characters, continued from `hash`: cheap, and equal for equal histories. */
+export function hashOf(text: string, hash: number): number {
+  let state = hash ^ 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
+  return (state ^ 0x811c9dc5) >>> 0;
+}
+
+/** Texts of ways once made: a few for each pair of members that ever was. */
+const ways = new Map<bigint, Map<bigint, string>>();
+const WAYS_MAX = 4096;
+
 /** A direction, for the trace and as a key. */
 export function wayOf(from: bigint, to: bigint): string {
-  return `${memberIdText(from)}>${memberIdText(to)}`;
+  const known = ways.get(from)?.get(to);
+  if (known !== undefined) return known;
+  if (ways.size >= WAYS_MAX) ways.clear();
+  const made = `${memberIdText(from)}>${memberIdText(to)}`;
+  const of = ways.get(from);
+  if (of === undefined) ways.set(from, new Map([[to, made]]));
+  else of.set(to, made);
+  return made;
 }
