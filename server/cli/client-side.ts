@@ -20,7 +20,6 @@ import type { Clock } from "../ports/clock.ts";
 import { AlarmType, RangeRequest } from "../proto/etcdserverpb.ts";
 import { type AnyMethod, SERVICES } from "../proto/services.ts";
 import { OwnEngine } from "../rpc/bind.ts";
-import { GrpcJsEngine } from "../rpc/bind-grpc-js.ts";
 import { Dispatcher } from "../rpc/dispatch.ts";
 import { Health } from "../rpc/health.ts";
 import type { RpcMetrics } from "../rpc/interceptors.ts";
@@ -99,7 +98,7 @@ export class ClientSide {
   }
 
   /** Lets clients in. */
-  serve(member: Member): void {
+  async serve(member: Member): Promise<void> {
     this.#member = member;
     const { config, clock } = this.#parts;
     const access = { hosts: config.hostWhitelist, origins: config.cors };
@@ -116,7 +115,7 @@ export class ClientSide {
     const engine =
       config.grpcEngine === "own"
         ? new OwnEngine({ ...engineOptions, ...(shared ? { http: http2Ops(options) } : {}) })
-        : new GrpcJsEngine({ ...engineOptions, ...(shared ? { http } : {}) });
+        : new (await import("../rpc/bind-grpc-js.ts")).GrpcJsEngine({ ...engineOptions, ...(shared ? { http } : {}) });
     this.#http?.serve({ http });
     this.#clients.serve(this.#http === undefined ? { engine, http } : { engine });
   }

@@ -86,7 +86,7 @@ export async function startServer(
     scrapeMember(registry, series, member, config.quotaBytes);
     describeProcess(series, config);
     await member.start();
-    clients.serve(member);
+    await clients.serve(member);
     undo.push(() => member.handOver()); // first of all, while clients are still served
     logger.info("ready to serve client requests");
     return { member, addresses: clients.addresses, stop };

@@ -21,8 +21,7 @@ import { applyHeapLimit } from "../system/launch.ts";
 import { SystemLogger } from "../system/logger.ts";
 import { onSignal, resign, type Signal } from "../system/signals.ts";
 import { adviceFor, DataExpected, RemovedFromCluster } from "./advice.ts";
-import { type RunningServer, startServer } from "./compose.ts";
-import { isDataCommand, runDataCommand } from "./data/command.ts";
+import type { RunningServer } from "./compose.ts";
 import { type LocalCluster, readLocalCluster, runLocalCluster } from "./local-cluster.ts";
 import { welcome } from "./welcome.ts";
 
@@ -32,10 +31,7 @@ const EXIT_NO_DATA = 78;
 
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
-  if (isDataCommand(argv)) {
-    process.exitCode = await runDataCommand(argv);
-    return;
-  }
+  if (await runsDataCommand(argv)) return;
   const local = localCluster(argv);
   if (local !== undefined) {
     process.exitCode = await runLocalCluster(local, fileURLToPath(import.meta.url));
@@ -50,6 +46,18 @@ async function main(): Promise<void> {
     process.exit(launch.exitCode);
   }
   await serve(invocation);
+}
+
+// What only some starts need is loaded by them, and the server itself where it will run, once: loading takes a third of a
+// second on a slow machine.
+
+/** Whether it was one, which has then run. */
+async function runsDataCommand(argv: readonly string[]): Promise<boolean> {
+  if (argv[0] === undefined || argv[0].startsWith("-")) return false;
+  const { isDataCommand, runDataCommand } = await import("./data/command.ts");
+  if (!isDataCommand(argv)) return false;
+  process.exitCode = await runDataCommand(argv);
+  return true;
 }
 
 function localCluster(argv: readonly string[]): LocalCluster | undefined {
@@ -91,6 +99,7 @@ async function serve({ config, notices }: Extract<Invocation, { kind: "serve" }>
   process.on("unhandledRejection", fatal);
   try {
     await startFailpoints(process.env, logger);
+    const { startServer } = await import("./compose.ts");
     const server = await startServer(config, logger, fatal);
     for (const signal of ["SIGTERM", "SIGINT"] as const) onSignal(signal, () => void stop(server, logger, signal));
     if (process.env["KVORUM_START"] === "person") welcome(config, server);

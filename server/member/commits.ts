@@ -11,6 +11,8 @@ import type { MemberMetrics } from "./member-metrics.ts";
 
 /** Batches that may pile up behind a slow disk before applying waits for it. */
 const BATCHES_AHEAD = 4;
+/** What work in the background may bring a batch to: handing over ten thousand operations at once holds the loop. */
+const BACKGROUND_OPERATIONS = 2000;
 /** When to try again after the store had no room: a compaction may have made some. */
 const FULL_RETRY_MS = 1000;
 
@@ -28,6 +30,8 @@ export class Commits {
   #running: Promise<void> | undefined;
   #durableIndex = 0;
   #held = false;
+  /** Work in the background has filled the batch and goes on when it is handed over. */
+  #backgroundWaits = false;
   /** Who asked for a commit meanwhile. */
   #heldBack: (() => void)[] = [];
 
@@ -68,6 +72,11 @@ export class Commits {
     return this.#backend.pendingOperations() < BATCHES_AHEAD * this.#batchOperations;
   }
 
+  /** The same for what nobody waits for: false until the batch has been handed over. */
+  get hasRoomForBackground(): boolean {
+    return this.#backend.pendingOperations() < BACKGROUND_OPERATIONS;
+  }
+
   /** An entry is applied in part: nothing is made durable until `release`, however large the batch grows. */
   hold(): void {
     this.#held = true;
@@ -93,6 +102,13 @@ export class Commits {
     } else this.#arm(this.#batchMs);
   }
 
+  /** Work in the background was done: what it may add to a batch goes at once when it is as much. */
+  noteBackground(): void {
+    this.#backgroundWaits = !this.hasRoomForBackground;
+    if (!this.#backgroundWaits || this.#held || this.#running !== undefined) this.note();
+    else void this.commit();
+  }
+
   #arm(delayMs: number): void {
     if (this.#timer !== undefined) return;
     this.#timer = this.#clock.after(delayMs, () => {
@@ -107,6 +123,7 @@ export class Commits {
     if (this.#held) return new Promise((resolve) => this.#heldBack.push(resolve));
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#backgroundWaits = false;
     const { index, term } = this.#applied();
     failpoint?.("commitBeforePreCommitHook");
     storeConsistentIndex(this.#backend, { index, term });
@@ -119,7 +136,8 @@ export class Commits {
         this.#metrics.backendCommitted(this.#clock.monotonicMs() - started);
         this.#durableIndex = Math.max(this.#durableIndex, index);
         this.#durable(index);
-        if (this.#backend.pendingOperations() > 0) this.note();
+        if (this.#backgroundWaits && !this.#held) void this.commit();
+        else if (this.#backend.pendingOperations() > 0) this.note();
       })
       .catch((error: unknown) => {
         if (this.#running === running) this.#running = undefined;

@@ -15,6 +15,7 @@ function opened() {
   /** Commits that wait for the test; none: a commit is durable at once. */
   const held: Deferred[] = [];
   let holds = false;
+  const room = { isThere: true };
   const compactor = new Compactor({
     clock,
     logger,
@@ -29,6 +30,7 @@ function opened() {
       return deferred.promise;
     },
     noteWork: () => void events.push("noted"),
+    hasRoom: () => room.isThere,
   });
   /** A compaction that needs so many slices. */
   const compaction = (revision: number, slices: number) => {
@@ -42,8 +44,20 @@ function opened() {
   const hold = () => {
     holds = true;
   };
-  return { clock, logger, events, held, hold, compactor, compaction };
+  return { clock, logger, events, held, hold, room, compactor, compaction };
 }
+
+test("while the batch has enough nothing is added to it", async () => {
+  const { clock, events, room, compactor, compaction } = opened();
+  room.isThere = false;
+  compaction(7, 1);
+  const idle = compactor.idle();
+  await pass(clock, 25);
+  assert.deepEqual(events, ["noted", "noted", "noted"]);
+  room.isThere = true;
+  await within(clock, 100, idle);
+  assert.equal(events[3], "30 ms: slice of 7, 100 at most");
+});
 
 test("a compaction is done in slices with a pause between them, noted one by one, and committed at its end", async () => {
   const { clock, logger, events, compactor, compaction } = opened();

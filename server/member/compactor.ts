@@ -24,6 +24,7 @@ export class Compactor {
   readonly #sleepMs: number;
   readonly #commit: () => Promise<void>;
   readonly #noteWork: () => void;
+  readonly #hasRoom: () => boolean;
   /** The first is at work, until what it deleted is durable. */
   readonly #jobs: Job[] = [];
   #timer: Timer | undefined;
@@ -38,6 +39,8 @@ export class Compactor {
     commit: () => Promise<void>;
     /** A slice has added to the batch. */
     noteWork: () => void;
+    /** False while the batch has enough. */
+    hasRoom: () => boolean;
   }) {
     this.#clock = parts.clock;
     this.#logger = parts.logger;
@@ -46,6 +49,7 @@ export class Compactor {
     this.#sleepMs = parts.sleepMs;
     this.#commit = parts.commit;
     this.#noteWork = parts.noteWork;
+    this.#hasRoom = parts.hasRoom;
   }
 
   /** Queues a compaction that apply has begun. */
@@ -85,7 +89,7 @@ export class Compactor {
     failpoint?.("compactAfterAcquiredBatchTxLock");
     let done = false;
     let left = this.#batchRevisions;
-    while (!done && left > 0 && this.#clock.monotonicMs() - now < SLICE_MS) {
+    while (!done && left > 0 && this.#hasRoom() && this.#clock.monotonicMs() - now < SLICE_MS) {
       const step = Math.min(left, LOOK_EVERY);
       done = job.compaction.step(step);
       left -= step;
@@ -98,8 +102,9 @@ export class Compactor {
     else this.#arm(this.#pauseMs(left));
   }
 
-  /** A batch is followed by the whole pause, a part of one by that part: it takes as long in all. */
+  /** A batch is followed by the whole pause, a part of one by that part: it takes as long in all. None: a full batch. */
   #pauseMs(left: number): number {
+    if (left === this.#batchRevisions) return this.#sleepMs;
     return Math.ceil(this.#sleepMs * (1 - left / this.#batchRevisions));
   }
 

@@ -124,6 +124,7 @@ class World {
       },
       mayApply: () => this.mayApply,
       isAlone: () => this.isAlone,
+      hasRead: () => false,
       appliedThrough: (index) => this.#note(`applied through ${index}`),
       prepareInstall: ({ metadata }) => {
         this.#note(`prepare ${metadata?.index}`);

@@ -31,6 +31,8 @@ export interface LoopDuties {
   mayApply(): boolean;
   /** Nobody else waits for our messages. */
   isAlone(): boolean;
+  /** Whether anything was read since this was last asked. */
+  hasRead(): boolean;
   /** After a slice: everything up to `index` is applied. */
   appliedThrough(index: number): void;
   readStates(states: readonly ReadState[]): void;
@@ -134,7 +136,7 @@ export class Loop {
       this.#syncBeside();
     } else if (!ready.mustSync || this.#unsafeNoFsync) {
       this.#finish(ready);
-    } else if (this.#guard.mayBlock(this.#clock.monotonicMs())) {
+    } else if (this.#guard.mayBlock(this.#clock.monotonicMs(), this.#isLone(ready))) {
       const started = this.#clock.monotonicMs();
       this.#wal.syncNow();
       this.#synced(started);
@@ -143,6 +145,11 @@ export class Loop {
       this.#unsynced.push(ready);
       this.#syncBeside();
     }
+  }
+
+  /** A single write, and nobody asks for anything else. */
+  #isLone({ entries }: Ready): boolean {
+    return !this.#duties.hasRead() && entries.length === 1;
   }
 
   #save(ready: Ready): void {

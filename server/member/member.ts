@@ -145,6 +145,7 @@ export class Member {
   readonly #clusterVersion: ClusterVersion;
   /** Nobody else is in raft's configuration. */
   #isAlone = false;
+  #hasRead = false;
   /** The store does not say who votes: changes of the log are made again. */
   readonly #replaysChanges: boolean;
   /** The last entry whose effect the state holds. */
@@ -285,6 +286,7 @@ export class Member {
         applyEntry: (entry) => this.#applyEntry(entry),
         mayApply: () => this.#commits.hasRoom,
         isAlone: () => this.#isAlone,
+        hasRead: () => this.#takeRead(),
         appliedThrough: (index) => this.#appliedThrough(index),
         readStates: (states) => this.#barrier.answered(states),
         softState: ({ leaderId, role }) => this.#leadership(leaderId, role === "leader"),
@@ -302,7 +304,8 @@ export class Member {
       batchRevisions: options.compactionBatchRevisions,
       sleepMs: options.compactionSleepMs,
       commit: () => this.#commits.commit(),
-      noteWork: () => this.#commits.note(),
+      noteWork: () => this.#commits.noteBackground(),
+      hasRoom: () => this.#commits.hasRoomForBackground,
     });
     const pending = this.store.pendingCompaction;
     if (pending !== undefined) this.#compactor.add(pending);
@@ -489,6 +492,7 @@ export class Member {
 
   range(request: RangeRequest, _patience?: Patience): RangeResponse | Promise<RangeResponse> {
     this.#ports.metrics.rangeServed();
+    this.#hasRead = true;
     if (request.serializable) return executeRange(this.store, request);
     return this.linearizableRead().then(() => executeRange(this.store, request));
   }
@@ -508,6 +512,7 @@ export class Member {
   }
 
   async #readOnlyTxn(request: TxnRequest): Promise<TxnResponse> {
+    this.#hasRead = true;
     if (!isSerializableTxn(request)) await this.linearizableRead();
     return executeReadOnlyTxn(this.store, request);
   }
@@ -548,8 +553,16 @@ export class Member {
     return this.#propose({ kind: "alarm", value: request }, patience) as Promise<AlarmResponse>;
   }
 
+  /** Whether anything was read since this was last asked. */
+  #takeRead(): boolean {
+    const hasRead = this.#hasRead;
+    this.#hasRead = false;
+    return hasRead;
+  }
+
   /** Everything committed before this call is visible to reads after it. */
   linearizableRead(): Promise<void> {
+    this.#hasRead = true;
     if (this.#stopping) return Promise.reject(new EtcdError("Stopped"));
     return this.#barrier.wait();
   }

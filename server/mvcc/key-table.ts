@@ -36,6 +36,8 @@ export class KeyTable {
   #depth = 0;
   #directory: Segment[] = [newSegment(0, SEGMENT_PLACES)];
   #size = 0;
+  /** The hash of what was last looked for. */
+  #asked = NOBODY;
   readonly #maxDepth: number;
 
   /** `seed`: any 32 bits. Clients who do not know it cannot choose keys that fall on one place. */
@@ -59,6 +61,7 @@ export class KeyTable {
 
   get(key: Uint8Array): KeyIndex | undefined {
     const hash = this.#hash(key);
+    this.#asked = hash;
     const { places } = this.#segmentOf(hash);
     const mask = places.length - 2;
     for (let at = homeOf(hash, mask); ; at = (at + 2) & mask) {
@@ -72,7 +75,15 @@ export class KeyTable {
 
   /** For a key that is not there yet. */
   add(key: Uint8Array, entry: KeyIndex): void {
-    const hash = this.#hash(key);
+    this.#enter(this.#hash(key), entry);
+  }
+
+  /** For the key that `get` was last asked for, and has not found. */
+  addAsked(entry: KeyIndex): void {
+    this.#enter(this.#asked, entry);
+  }
+
+  #enter(hash: number, entry: KeyIndex): void {
     let segment = this.#segmentOf(hash);
     while (segment.used >= (segment.places.length / 2) * FULL_SHARE) {
       this.#grow(segment, hash);

@@ -3,9 +3,9 @@
  * order of the keys, which no insertion has to look for its place in.
  */
 import { type ByteString, toByteString } from "../base/bytes.ts";
-import { nameSortSteps } from "../base/name-sort.ts";
+import { nameSortSteps, sharedLength } from "../base/name-sort.ts";
 import { CorruptRecord } from "../ports/backend.ts";
-import { KeyValue } from "../proto/mvccpb.ts";
+import { type KeyFacts, readKeyFacts } from "../proto/mvccpb.ts";
 import { Compaction } from "./compaction.ts";
 import { KeyIndex, type Version } from "./key-index.ts";
 import type { Keyspace } from "./keyspace.ts";
@@ -23,7 +23,7 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   const scheduled = space.records.scheduledCompaction ?? -1;
   const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
   const index = space.index.rebuild(hashSeed);
-  const found: Found = { names: [], entries: [] };
+  const found: Found = { names: [], entries: [], shared: Number.POSITIVE_INFINITY };
   let records = 0;
   for (let after: Uint8Array | undefined; ; ) {
     after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, value) => {
@@ -34,7 +34,7 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
     yield records;
   }
   space.records.checkCount(records);
-  for (const _ of nameSortSteps(found.names, found.entries)) yield records;
+  for (const _ of nameSortSteps(found.names, found.entries, found.shared)) yield records;
   let ordered = 0;
   for (const entry of found.entries) {
     index.append(entry);
@@ -52,6 +52,8 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
 interface Found {
   readonly names: ByteString[];
   readonly entries: KeyIndex[];
+  /** Characters that all names begin with alike. */
+  shared: number;
 }
 
 function addRecord(
@@ -70,7 +72,7 @@ function addRecord(
     space.currentRevision = main;
     return;
   }
-  const { key, createRevision, modRevision, version, lease } = decode(value, main, sub);
+  const { key, createRevision, modRevision, version, lease } = factsOf(value, main, sub);
   const deletes = isTombstone(revisionKey);
   if (!deletes && (modRevision !== main || version === 0)) {
     throw new CorruptRecord(
@@ -84,7 +86,8 @@ function addRecord(
   const known = index.get(key);
   if (known === undefined) {
     const entry = new KeyIndex(space.versions, toByteString(key), next, leased);
-    index.add(key, entry);
+    index.addAsked(entry);
+    found.shared = sharedLength(entry.name, found.names[0] ?? entry.name, found.shared);
     found.names.push(entry.name);
     found.entries.push(entry);
   } else {
@@ -96,9 +99,9 @@ function addRecord(
   space.currentRevision = main;
 }
 
-function decode(value: Uint8Array, main: number, sub: number): KeyValue {
+function factsOf(value: Uint8Array, main: number, sub: number): KeyFacts {
   try {
-    return KeyValue.decode(value);
+    return readKeyFacts(value);
   } catch (error) {
     throw new CorruptRecord(`the record of revision ${main}.${sub} in bucket "key" is no KeyValue: ${String(error)}`);
   }

@@ -24,8 +24,8 @@ export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
 /** Takes all keys twice: as they are met, and then in their order. */
 export interface Rebuild {
   get(key: Uint8Array): KeyIndex | undefined;
-  /** A key that is not there yet. */
-  add(key: Uint8Array, entry: KeyIndex): void;
+  /** The key that `get` was last asked for, and has not found. */
+  addAsked(entry: KeyIndex): void;
   /** The keys that were added, in their order. */
   append(entry: KeyIndex): void;
   finish(): void;
@@ -82,7 +82,7 @@ export class TreeIndex {
     const builder: TreeBuilder<KeyIndex> = CountedTree.builder(this.#tree);
     return {
       get: (key) => this.#table.get(key),
-      add: (key, entry) => this.#table.add(key, entry),
+      addAsked: (entry) => this.#table.addAsked(entry),
       append: (entry) => {
         builder.append(entry.name, entry);
         this.#nameBytes += entry.name.length;

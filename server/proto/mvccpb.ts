@@ -5,7 +5,7 @@
  */
 import { EMPTY_BYTES } from "../base/bytes.ts";
 import { codec, encodeWith, type MessageCodec, readSubmessage, writeSubmessage } from "./codec.ts";
-import type { Reader, Writer } from "./wire.ts";
+import { Reader, type Writer } from "./wire.ts";
 
 export interface KeyValue {
   key: Uint8Array;
@@ -59,6 +59,41 @@ function readKeyValue(reader: Reader): KeyValue {
     }
   }
   return { key, createRevision, modRevision, version, value, lease };
+}
+
+/** What an index wants to know of a KeyValue. */
+export type KeyFacts = Omit<KeyValue, "value">;
+
+/** Decodes without making anything of the value. Throws EtcdError("MalformedRequest"). */
+export function readKeyFacts(bytes: Uint8Array): KeyFacts {
+  const reader = new Reader(bytes);
+  const facts = { key: EMPTY_BYTES, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
+  while (reader.at < reader.end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 0x0a:
+        facts.key = reader.view();
+        break;
+      case 0x10:
+        facts.createRevision = reader.int64();
+        break;
+      case 0x18:
+        facts.modRevision = reader.int64();
+        break;
+      case 0x20:
+        facts.version = reader.int64();
+        break;
+      case 0x30:
+        facts.lease = reader.int64Id();
+        break;
+      case 0x2a:
+        reader.skip(tag);
+        break;
+      default:
+        reader.unknown(tag, 6);
+    }
+  }
+  return facts;
 }
 
 function writeKeyValue(writer: Writer, kv: KeyValue): void {

@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { SyncGuard } from "./sync-guard.ts";
 
 /** A disk whose syncs take `durationMs`, asked every 2 ms for `forMs`; the share that held the loop. */
-function run(guard: SyncGuard, clock: { nowMs: number }, forMs: number, durationMs: number): number {
+function run(guard: SyncGuard, clock: { nowMs: number }, forMs: number, durationMs: number, isLone = false): number {
   let held = 0;
   let asked = 0;
   for (const end = clock.nowMs + forMs; clock.nowMs < end; clock.nowMs += 2) {
     asked++;
-    if (guard.mayBlock(clock.nowMs)) held++;
+    if (guard.mayBlock(clock.nowMs, isLone)) held++;
     clock.nowMs += durationMs;
     guard.record(durationMs, clock.nowMs);
   }
@@ -25,6 +25,26 @@ test("slow syncs run beside it, but for a try a second", () => {
   run(guard, clock, 1000, 1);
   const share = run(guard, clock, 10_000, 1);
   assert.ok(share > 0 && share < 0.005, `${share}`);
+});
+
+test("under a lone write slower syncs hold the loop too, until others ask", () => {
+  const guard = new SyncGuard();
+  const clock = { nowMs: 0 };
+  assert.equal(run(guard, clock, 1000, 1, true), 1);
+  assert.ok(run(guard, clock, 10_000, 1) < 0.005);
+  assert.equal(run(guard, clock, 1000, 1, true), 1);
+});
+
+test("a disk too slow for that is waited for beside the loop, and so is one that has stalled", () => {
+  const slow = { nowMs: 0 };
+  const guard = new SyncGuard();
+  run(guard, slow, 1000, 4, true);
+  assert.ok(run(guard, slow, 10_000, 4, true) < 0.01);
+  const quick = new SyncGuard();
+  run(quick, { nowMs: 0 }, 1000, 0.5, true);
+  assert.equal(quick.mayBlock(2000, true), true);
+  quick.record(21, 2021);
+  assert.equal(quick.mayBlock(2022, true), false);
 });
 
 test("a stall sends syncs beside the loop for a second", () => {

@@ -23,6 +23,8 @@ export interface RunOptions extends Less {
 
 export interface Level {
   readonly name: string;
+  /** Whether a run can be had with less: `RunOptions.untilMs` and `without`. */
+  readonly takesLess: boolean;
   /** Places that a volume of runs should come by. */
   readonly points: readonly string[];
   /** Rejects at the first promise that was not kept; a `Violation` says when that was. */

@@ -9,35 +9,12 @@ import { NONE } from "../../server/raft/message.ts";
 import { type RaftConfig, RawNode } from "../../server/raft/raw-node.ts";
 import type { ReadState } from "../../server/raft/read-index.ts";
 import type { Ready } from "../../server/raft/ready.ts";
-import { type Law, type PlantedMistakes, type RaftRun, runRaft } from "./raft-level.ts";
+import { type Law, type PlantedMistakes, RAFT_POINTS, type RaftRun, runRaft } from "./raft-level.ts";
 
 const SEED = Number(process.env["SEED"] ?? 1);
 const SEEDS = Number(process.env["SEEDS"] ?? 60);
 /** A planted mistake shows within so many seeds. */
 const NOTICED_WITHIN = 200;
-/** Named points that so many seeds must have come by, some each: a world that avoids them shows nothing. */
-const POINTS = [
-  "append refused",
-  "election won",
-  "entries replaced",
-  "joint entered",
-  "joint left",
-  "leader removed",
-  "learner added",
-  "learner promoted",
-  "log compacted",
-  "pre-vote refused",
-  "proposal passed on",
-  "proposal refused by a leader",
-  "read answered for another",
-  "snapshot sent",
-  "snapshot taken in",
-  "stepped down without a quorum",
-  "transfer done",
-  "vote refused",
-  "voter removed",
-  "write torn",
-];
 
 test(`no law is broken in ${SEEDS} worlds from seed ${SEED} on, and all come level`, (t) => {
   const runs: RaftRun[] = [];
@@ -52,7 +29,7 @@ test(`no law is broken in ${SEEDS} worlds from seed ${SEED} on, and all come lev
     assert.ok(run.members >= 3 && run.members <= 7);
   }
   if (SEEDS < 60) return;
-  const missed = POINTS.filter((point) => !runs.some(({ points }) => point in points));
+  const missed = RAFT_POINTS.filter((point) => !runs.some(({ points }) => point in points));
   assert.deepEqual(missed, [], "named points that no seed has come by");
 });
 

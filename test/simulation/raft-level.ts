@@ -24,6 +24,30 @@ const SAFETY_MAX_MS = 20_000;
 const LEADER_WITHIN = 10;
 const LEVEL_WITHIN = 60;
 
+/** Named points that some sixty seeds come by, some each: worlds that avoid them show nothing. */
+export const RAFT_POINTS: readonly string[] = [
+  "append refused",
+  "election won",
+  "entries replaced",
+  "joint entered",
+  "joint left",
+  "leader removed",
+  "learner added",
+  "learner promoted",
+  "log compacted",
+  "pre-vote refused",
+  "proposal passed on",
+  "proposal refused by a leader",
+  "read answered for another",
+  "snapshot sent",
+  "snapshot taken in",
+  "stepped down without a quorum",
+  "transfer done",
+  "vote refused",
+  "voter removed",
+  "write torn",
+];
+
 export interface RaftOptions {
   readonly mistakes?: PlantedMistakes;
   /** Laws that are not looked at. */

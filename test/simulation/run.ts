@@ -61,6 +61,10 @@ function parse(argv: readonly string[]): Wish | string {
   if (wish.seed === undefined && wish.count === undefined) return "say which seed, or how many";
   if (wish.count !== undefined && (wish.less.untilMs !== undefined || wish.less.without !== undefined))
     return "--until and --without go with --seed";
+  if (wish.less.untilMs !== undefined || wish.less.without !== undefined || wish.isShrinking) {
+    const unable = wish.levels.find(({ takesLess }) => !takesLess);
+    if (unable !== undefined) return `a run of the level ${unable.name} cannot be had with less`;
+  }
   return wish;
 }
 

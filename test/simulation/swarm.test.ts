@@ -33,6 +33,7 @@ test("a failing run is made as small as it fails, and the command says how", asy
   let runs = 0;
   const level: Level = {
     name: "server",
+    takesLess: true,
     points: [],
     run: async (_seed, { without = [], untilMs = 9000 } = {}) => {
       runs++;
@@ -59,6 +60,7 @@ test("a failing run is made as small as it fails, and the command says how", asy
 test("a planted mistake is made small in the world of whole members too", async () => {
   const level: Level = {
     name: "server",
+    takesLess: true,
     points: [],
     run: (seed, less) => runCluster(seed, { losesEvents: true }, less),
   };

@@ -1,4 +1,5 @@
 /** Many seeds one after the other, and what they come to together. */
+import { createHash } from "node:crypto";
 import { type Level, type Outcome, Violation } from "./outcome.ts";
 
 /** A seed that broke a promise. */
@@ -18,10 +19,22 @@ export interface Tally {
   seconds: number;
   readonly faults: Record<string, number>;
   readonly points: Record<string, number>;
+  /** Of the traces of all seeds in their order: the same on every machine and version of Node. */
+  traces: string;
 }
 
 export function emptyTally(): Tally {
-  return { passed: 0, voids: [], failed: [], operations: 0, simulatedMs: 0, seconds: 0, faults: {}, points: {} };
+  return {
+    passed: 0,
+    voids: [],
+    failed: [],
+    operations: 0,
+    simulatedMs: 0,
+    seconds: 0,
+    faults: {},
+    points: {},
+    traces: "",
+  };
 }
 
 export interface VolumeOptions {
@@ -51,6 +64,7 @@ async function runSeed(level: Level, seed: number, isTwice: boolean, tally: Tall
   try {
     const outcome = await level.run(seed);
     if (isTwice) sameAgain(outcome, await level.run(seed));
+    tally.traces = createHash("sha256").update(`${tally.traces} ${outcome.traceHash}`).digest("hex").slice(0, 16);
     if (outcome.void === undefined) {
       tally.passed++;
       add(tally, outcome);
@@ -82,13 +96,15 @@ export function addCounts(to: Record<string, number>, counts: Readonly<Record<st
 
 /** Lines for people: rate, faults, coverage, what failed and what does not count. */
 export function report(tally: Tally, level: Level): string[] {
-  const { passed, voids, failed, operations, seconds, simulatedMs, faults, points } = tally;
+  const { passed, voids, failed, operations, seconds, simulatedMs, faults, points, traces } = tally;
   const runs = passed + voids.length + failed.length;
   const missed = level.points.filter((name) => (points[name] ?? 0) === 0);
   const reached = level.points.length - missed.length;
   return [
     `${runs} seeds in ${seconds.toFixed(0)} s, ${(runs / Math.max(seconds, 0.001)).toFixed(2)} a second; ` +
       `${operations} operations checked in ${(simulatedMs / 1000).toFixed(0)} simulated seconds`,
+    // Several processes have no order.
+    ...(traces === "" ? [] : [`traces: ${traces}`]),
     `faults: ${counts(faults) || "none"}`,
     `points: ${counts(points) || "none"}`,
     `coverage: ${reached} of ${level.points.length} named points${missed.length === 0 ? "" : `; never: ${missed.join(", ")}`}`,
