@@ -72,11 +72,11 @@ test("a tree built in order is the same as one grown, and goes on growing", () =
     const model = new Map<string, Item>();
     tree.add("gone", { alive: true });
     const builder = CountedTree.builder(tree);
-    for (let number = 0; number < count; number++) {
-      const item = { alive: number % 3 > 0 };
-      builder.append(keyOf(number), item);
-      model.set(keyOf(number), item);
-    }
+    const half = count >>> 1;
+    for (let number = 0; number < count; number++) model.set(keyOf(number), { alive: number < half || number % 3 > 0 });
+    const [keys, items] = [[...model.keys()], [...model.values()]];
+    builder.append(keys, items, 0, half, true);
+    builder.append(keys, items, half, count, false);
     builder.finish();
     assertSame(tree, model, prng);
     for (let number = count; number < count + 500; number++) {

@@ -188,16 +188,23 @@ export class TreeBuilder<V> {
     this.#done = done;
   }
 
-  append(key: string, value: V): void {
-    let leaf = this.#leaves[this.#leaves.length - 1];
-    if (leaf === undefined || leaf.keys.length >= BUILT) {
-      leaf = emptyLeaf();
+  /**
+   * The entries from place `from` up to `to` of two columns. `allCount`: nobody of them has to be looked at, which for very
+   * many is a wait for the memory each.
+   */
+  append(keys: readonly string[], values: readonly V[], from: number, to: number, allCount: boolean): void {
+    for (let at = from; at < to; at += BUILT) {
+      const end = Math.min(at + BUILT, to);
+      const leaf: Leaf<V> = {
+        keys: keys.slice(at, end),
+        values: values.slice(at, end),
+        children: undefined,
+        counted: end - at,
+      };
+      if (!allCount) leaf.counted = leaf.values.filter(this.#counts).length;
       this.#leaves.push(leaf);
     }
-    leaf.keys.push(key);
-    leaf.values.push(value);
-    if (this.#counts(value)) leaf.counted++;
-    this.#size++;
+    this.#size += to - from;
   }
 
   finish(): void {

@@ -23,7 +23,7 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   const scheduled = space.records.scheduledCompaction ?? -1;
   const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
   const index = space.index.rebuild(hashSeed);
-  const found: Found = { names: [], entries: [], shared: Number.POSITIVE_INFINITY };
+  const found: Found = { names: [], entries: [], shared: Number.POSITIVE_INFINITY, anyDeleted: false };
   let records = 0;
   for (let after: Uint8Array | undefined; ; ) {
     after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, value) => {
@@ -35,10 +35,10 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   }
   space.records.checkCount(records);
   for (const _ of nameSortSteps(found.names, found.entries, found.shared)) yield records;
-  let ordered = 0;
-  for (const entry of found.entries) {
-    index.append(entry);
-    if (++ordered % KEY_SLICE === 0) yield records;
+  const { names, entries } = found;
+  for (let from = 0; from < names.length; from += KEY_SLICE) {
+    index.append(names, entries, from, Math.min(from + KEY_SLICE, names.length), !found.anyDeleted);
+    yield records;
   }
   index.finish();
   // All that was ever compacted may have been deleted, up to the newest record: revisions do not go down for it.
@@ -54,6 +54,8 @@ interface Found {
   readonly entries: KeyIndex[];
   /** Characters that all names begin with alike. */
   shared: number;
+  /** There was a tombstone. */
+  anyDeleted: boolean;
 }
 
 function addRecord(
@@ -74,6 +76,7 @@ function addRecord(
   }
   const { key, createRevision, modRevision, version, lease } = factsOf(value, main, sub);
   const deletes = isTombstone(revisionKey);
+  if (deletes) found.anyDeleted = true;
   if (!deletes && (modRevision !== main || version === 0)) {
     throw new CorruptRecord(
       `the record of revision ${main}.${sub} in bucket "key" holds one of revision ${modRevision}`,

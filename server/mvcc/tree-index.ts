@@ -26,8 +26,8 @@ export interface Rebuild {
   get(key: Uint8Array): KeyIndex | undefined;
   /** The key that `get` was last asked for, and has not found. */
   addAsked(entry: KeyIndex): void;
-  /** The keys that were added, in their order. */
-  append(entry: KeyIndex): void;
+  /** From place `from` up to `to`: of the keys that were added in their order. `allAlive`: none is only a tombstone. */
+  append(names: readonly ByteString[], entries: readonly KeyIndex[], from: number, to: number, allAlive: boolean): void;
   finish(): void;
 }
 
@@ -82,11 +82,11 @@ export class TreeIndex {
     const builder: TreeBuilder<KeyIndex> = CountedTree.builder(this.#tree);
     return {
       get: (key) => this.#table.get(key),
-      addAsked: (entry) => this.#table.addAsked(entry),
-      append: (entry) => {
-        builder.append(entry.name, entry);
+      addAsked: (entry) => {
+        this.#table.addAsked(entry);
         this.#nameBytes += entry.name.length;
       },
+      append: (names, entries, from, to, allAlive) => builder.append(names, entries, from, to, allAlive),
       finish: () => builder.finish(),
     };
   }

@@ -226,7 +226,9 @@ export class LmdbFile {
     for (const { key, value } of guarded(bucket, rows)) {
       const { length } = value;
       checkRecord(bucket, seed, key, value, length);
-      if (visit(key, value.subarray(CHECKSUM_BYTES, length)) === false) return;
+      // `subarray` of a Buffer would take half as long again, which a restart of a million records sees.
+      const lent = new Uint8Array(value.buffer, value.byteOffset + CHECKSUM_BYTES, length - CHECKSUM_BYTES);
+      if (visit(key, lent) === false) return;
     }
   }
 

@@ -108,7 +108,9 @@ async function worker(
         `seeds ${from} to ${from + count - 1}: ${passed} passed, ${failed.length} failed, ${voids.length} void, ${seconds} s`,
       );
       for (const { seed, message } of failed)
-        console.log(`seed ${seed}: ${message}\n${commandFor(level.name, seed, {})}${level.takesLess ? " --shrink" : ""}`);
+        console.log(
+          `seed ${seed}: ${message}\n${commandFor(level.name, seed, {})}${level.takesLess ? " --shrink" : ""}`,
+        );
       merge(all, tally);
     }
   } finally {
