@@ -29,8 +29,8 @@ test("every row is measured by an experiment, or says who does", () => {
   assert.equal(listLines().length, ROW_IDS.length);
 });
 
-test("rows of one key have a twin with many keys, where a key matters", () => {
-  for (const id of chosenRows(["range", "put, ", "put p50"]))
+test("rows of one key have a twin with many keys, where a key matters; three members are asked for many alone", () => {
+  for (const id of chosenRows(["range", "put, ", "put p50"]).filter((row) => !row.startsWith("cluster")))
     assert.deepEqual(
       EXPERIMENTS.filter(({ rows }) => rows.includes(id)).map(({ variant }) => variant),
       ["one key", "100 k keys"],

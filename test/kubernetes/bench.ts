@@ -35,6 +35,9 @@ interface Carried {
   readonly lists: number;
   /** Microseconds of the store's processor time for one create. */
   readonly createCpuUs: number;
+  /** The same for one update, and for one list. */
+  readonly updateCpuUs: number;
+  readonly listCpuUs: number;
 }
 
 class ApiServer {
@@ -100,15 +103,25 @@ async function load(store: ServerProcess): Promise<Carried> {
     const name = (number: number) => `bench-${number}`;
     // Of code that has just started nothing is said.
     await rate(IN_FLIGHT, (number) => api.call("POST", NAMESPACE, configMap(`warm-${number}`, "w")));
-    const before = cpuSeconds(store.pid);
-    const creates = await rate(IN_FLIGHT, (number) => api.call("POST", NAMESPACE, configMap(name(number), "a")));
-    const createCpuUs = ((cpuSeconds(store.pid) - before) / creates.calls) * 1e6;
-    const updates = await rate(IN_FLIGHT, (number) => {
+    const timed = async (inFlight: number, call: (number: number) => Promise<void>) => {
+      const before = cpuSeconds(store.pid);
+      const { each, calls } = await rate(inFlight, call);
+      return { each, calls, cpuUs: ((cpuSeconds(store.pid) - before) / calls) * 1e6 };
+    };
+    const creates = await timed(IN_FLIGHT, (number) => api.call("POST", NAMESPACE, configMap(name(number), "a")));
+    const updates = await timed(IN_FLIGHT, (number) => {
       const target = name(number % creates.calls);
       return api.call("PUT", `${NAMESPACE}/${target}`, configMap(target, "b"));
     });
-    const lists = await rate(LISTS_IN_FLIGHT, () => api.call("GET", `${NAMESPACE}?limit=${LIST_OBJECTS}`));
-    return { creates: creates.each, updates: updates.each, lists: lists.each, createCpuUs };
+    const lists = await timed(LISTS_IN_FLIGHT, () => api.call("GET", `${NAMESPACE}?limit=${LIST_OBJECTS}`));
+    return {
+      creates: creates.each,
+      updates: updates.each,
+      lists: lists.each,
+      createCpuUs: creates.cpuUs,
+      updateCpuUs: updates.cpuUs,
+      listCpuUs: lists.cpuUs,
+    };
   } finally {
     api.close();
   }
