@@ -37,7 +37,7 @@ export function* nameSortSteps<T>(names: ByteString[], items: T[], shared?: numb
     looked += count;
     if (count <= SMALL) insertionSort(names, items, group);
     else {
-      const depth = count === names.length && shared !== undefined ? shared : commonLength(names, group);
+      const depth = group.depth === 0 && shared !== undefined ? shared : commonLength(names, group);
       for (const _ of windows.sortSteps(names, group.from, count, depth)) yield;
       windows.arrange(names, items, group.from, count);
       pushTies(windows, names, items, { from: group.from, to: group.to, depth }, groups);
