@@ -326,6 +326,13 @@ export class Raft {
     return true;
   }
 
+  #refuseVote(type: typeof MessageType.VOTE_RESP | typeof MessageType.PRE_VOTE_RESP, to: bigint): void {
+    const answer = newMessage(type, to);
+    answer.term = this.term;
+    refuse(this, answer);
+    this.send(answer);
+  }
+
   #answerLowerTerm(message: Message): void {
     const { type } = message;
     if (
@@ -338,10 +345,11 @@ export class Raft {
     } else if (type === MessageType.PRE_VOTE) {
       // Must be answered: where pre-vote is being switched on, a candidate with a short log and a high term and its
       // peers would else wait for each other for ever.
-      const answer = newMessage(MessageType.PRE_VOTE_RESP, message.from);
-      answer.term = this.term;
-      refuse(this, answer);
-      this.send(answer);
+      this.#refuseVote(MessageType.PRE_VOTE_RESP, message.from);
+    } else if (type === MessageType.VOTE) {
+      // So section 5.1 has it, and etcd does not. Of two voters who need each other's vote, the one that cannot win may be
+      // ahead in terms and stay so: both campaign at the same pace.
+      this.#refuseVote(MessageType.VOTE_RESP, message.from);
     }
   }
 
