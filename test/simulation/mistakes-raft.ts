@@ -9,7 +9,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "if (index <= raft.log.committed || raft.log.term(index) !== raft.term)",
     instead: "if (index <= raft.log.committed)",
-    by: /./,
+    by: /^committed on a quorum/,
   },
   {
     name: "5.4.1/votes-by-term",
@@ -18,7 +18,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/log.js",
     text: "(last.term === ourTerm && last.index >= this.lastIndex())",
     instead: "last.term === ourTerm",
-    by: /./,
+    by: /^leader completeness/,
   },
   {
     name: "5.4.1/votes-by-length",
@@ -27,7 +27,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/log.js",
     text: "last.term > ourTerm || (last.term === ourTerm && last.index >= this.lastIndex())",
     instead: "last.index >= this.lastIndex()",
-    by: /./,
+    by: /^leader completeness/,
   },
   {
     name: "5.2/votes-twice",
@@ -36,7 +36,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/election.js",
     text: "(raft.vote === NONE && raft.leaderId === NONE)",
     instead: "raft.leaderId === NONE",
-    by: /./,
+    by: /^one vote a term/,
   },
   {
     name: "5.2/vote-not-synced",
@@ -45,7 +45,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raw-node.js",
     text: "(hardState !== undefined && (hardState.term !== before.term || hardState.vote !== before.vote))",
     instead: "false",
-    by: /./,
+    by: /^durable before sent/,
   },
   {
     name: "5.2/vote-forgotten",
@@ -54,7 +54,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "this.vote = vote;",
     instead: "this.vote = NONE;",
-    by: /./,
+    by: /^one vote a term/,
   },
   {
     name: "5.2/vote-before-sync",
@@ -64,7 +64,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     text: "const waits = waitsForSync(message.type) ||",
     instead:
       "const waits = (waitsForSync(message.type) && (message.type !== MessageType.VOTE_RESP || message.to === this.id)) ||",
-    by: /./,
+    by: /^durable before sent/,
   },
   {
     name: "5.3/ack-before-sync",
@@ -73,7 +73,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/message.js",
     text: "case MessageType.APP_RESP:\n        case MessageType.VOTE:",
     instead: "case MessageType.VOTE:",
-    by: /./,
+    by: /^durable before sent/,
   },
   {
     name: "D2/counts-unsynced",
@@ -82,7 +82,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "raft.log.push(entry);",
     instead: "raft.log.push(entry);\n    raft.self.acknowledged(entry.index);",
-    by: /./,
+    by: /^committed on a quorum/,
   },
   {
     name: "5.3/cuts-newer-entries",
@@ -91,7 +91,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/log.js",
     text: "if (!this.matches(entry.index, entry.term))\n                break;",
     instead: "break;",
-    by: /./,
+    by: /^durable before sent/,
   },
   {
     name: "5.3/joins-without-match",
@@ -100,7 +100,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/log.js",
     text: "if (!this.matches(previous.index, previous.term))",
     instead: "if (previous.index > this.lastIndex())",
-    by: /./,
+    by: /^committed stays/,
   },
   {
     name: "5.3/commits-unseen-tail",
@@ -109,7 +109,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "log.commitTo(Math.min(message.commit, last));",
     instead: "log.commitTo(Math.min(message.commit, log.lastIndex()));",
-    by: /./,
+    by: /^committed stays/,
+    missed: "the tail must be of another term and longer than an append that is bounded to few bytes",
   },
   {
     name: "R7/heartbeat-beyond-match",
@@ -118,7 +119,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "const commit = Math.min(member.match, raft.log.committed);",
     instead: "const commit = raft.log.committed;",
-    by: /./,
+    by: /^assertion: .* our log ends at/,
   },
   {
     name: "R3/reads-in-a-new-term",
@@ -127,7 +128,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "if (this.log.term(this.log.committed) !== this.term) {",
     instead: "if (false) {",
-    by: /./,
+    by: /^linearizable reads/,
   },
   {
     name: "R1/ack-confirms-later-reads",
@@ -136,7 +137,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/read-index.js",
     text: "this.#acked.set(from, position);",
     instead: "this.#acked.set(from, this.#position);",
-    by: /./,
+    by: /^linearizable reads/,
+    missed: "no message is under way for longer than an election takes",
   },
   {
     name: "R1/acks-of-an-old-term",
@@ -145,7 +147,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "        this.reads = new ReadQueue();",
     instead: "        this.reads ??= new ReadQueue();",
-    by: /./,
+    by: /^linearizable reads/,
+    missed: "a leader with waiting reads would have to lead again in the same life after another has committed",
   },
   {
     name: "4.3/commits-by-new-half",
@@ -154,7 +157,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/quorum.js",
     text: "Math.min(index, majorityIndex(outgoing, acked))",
     instead: "index",
-    by: /./,
+    by: /^committed on a quorum/,
   },
   {
     name: "4.3/elects-by-new-half",
@@ -163,7 +166,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/quorum.js",
     text: 'return incomingResult === "lost" || outgoingResult === "lost" ? "lost" : "pending";',
     instead: "return incomingResult;",
-    by: /./,
+    by: /^elected by a quorum/,
   },
   {
     name: "5.2/half-commits",
@@ -172,7 +175,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/quorum.js",
     text: "indexes[count - (Math.floor(count / 2) + 1)]",
     instead: "indexes[count - Math.ceil(count / 2)]",
-    by: /./,
+    by: /^committed on a quorum/,
   },
   {
     name: "5.2/half-elects",
@@ -181,7 +184,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/quorum.js",
     text: "const quorum = Math.floor(voters.length / 2) + 1;",
     instead: "const quorum = Math.ceil(voters.length / 2);",
-    by: /./,
+    by: /^elected by a quorum/,
   },
   {
     name: "4.1/two-changes-at-once",
@@ -190,7 +193,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "if (raft.pendingConfIndex > raft.log.applied)",
     instead: "if (false)",
-    by: /./,
+    by: /^assertion: a committed change/,
   },
   {
     name: "4.1/forgets-inherited-change",
@@ -199,7 +202,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "this.pendingConfIndex = this.log.lastIndex();\n        const accepted",
     instead: "const accepted",
-    by: /./,
+    by: /^assertion: a committed change/,
   },
   {
     name: "4.1/campaigns-with-change-due",
@@ -208,7 +211,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/election.js",
     text: "if (raft.log.hasUnappliedConfChange())\n        return;",
     instead: "if (false)\n        return;",
-    by: /./,
+    by: /^elected by a quorum/,
+    missed: "whoever campaigns with a change due seldom wins, and then the voters are mostly the same",
   },
   {
     name: "7/snapshot-over-what-we-hold",
@@ -217,7 +221,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "if (log.matches(metadata.index, metadata.term)) {",
     instead: "if (false) {",
-    by: /./,
+    by: /^assertion: .* our log ends at/,
   },
   {
     name: "M1/snapshot-without-voters",
@@ -226,7 +230,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raw-node.js",
     text: "if (confState !== undefined)",
     instead: "if (false)",
-    by: /./,
+    by: /^configuration/,
   },
   {
     name: "5.3/replaced-while-written",
@@ -235,7 +239,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/log-unstable.js",
     text: "this.#lowerWrites(from - 1);",
     instead: "",
-    by: /./,
+    by: /^assertion: only entries handed out/,
   },
   {
     name: "R4/leads-without-quorum",
@@ -244,7 +248,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "!this.tracker.checkQuorumActive(this.id)",
     instead: "false",
-    by: /./,
+    by: /^bounds/,
+    missed: "no law says how soon a leader without a quorum steps down",
   },
   {
     name: "5.1/hears-old-terms",
@@ -253,7 +258,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "this.#answerLowerTerm(message);\n            return;",
     instead: "this.#answerLowerTerm(message);",
-    by: /./,
+    by: /^assertion: a term never falls/,
   },
   {
     name: "5.3/keeps-match-of-old-term",
@@ -263,7 +268,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     text: "this.match = position.match;\n        this.next = position.next;",
     instead:
       "this.match = Math.max(this.match, position.match);\n        this.next = Math.max(this.match + 1, position.next);",
-    by: /./,
+    by: /^committed on a quorum/,
+    missed: "two members would have to lose acknowledged entries and one of them lead again in the same life",
   },
   {
     name: "5.2/keeps-vote-of-old-term",
@@ -272,7 +278,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "this.term = term;\n            this.vote = NONE;",
     instead: "this.term = term;",
-    by: /./,
+    by: /^liveness/,
   },
   {
     name: "W1/torn-hard-state",
@@ -281,7 +287,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "if (this.log.lastTerm() > term) {",
     instead: "if (false) {",
-    by: /./,
+    by: /^monotone/,
+    missed: "the disks of this level seldom keep entries of a term whose hard state they lose",
   },
   {
     name: "D2/applies-unsynced",
@@ -290,7 +297,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/log.js",
     text: "const high = Math.min(this.committed, this.stableIndex) + 1;",
     instead: "const high = this.committed + 1;",
-    by: /./,
+    by: /^durable before sent/,
   },
   {
     name: "5.3/probe-lost-for-good",
@@ -299,7 +306,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "member.flowPaused = false;",
     instead: "",
-    by: /./,
+    by: /^liveness/,
   },
   {
     name: "5.3/commits-by-hearsay",
@@ -308,7 +315,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/election.js",
     text: "raft.log.matches(refusal.index, refusal.logTerm)",
     instead: "refusal.index <= raft.log.lastIndex()",
-    by: /./,
+    by: /^committed stays/,
   },
   {
     name: "5.1/term-not-synced",
@@ -317,7 +324,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raw-node.js",
     text: "hardState.term !== before.term || hardState.vote !== before.vote",
     instead: "hardState.vote !== before.vote",
-    by: /./,
+    by: /^elected by a quorum/,
   },
   {
     name: "3.10/transfer-to-anyone",
@@ -326,7 +333,8 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/election.js",
     text: "const isGranted = isFree &&",
     instead: "const isGranted = isFree && plea.context.length > 0 ||\n        isFree &&",
-    by: /./,
+    by: /^leader completeness/,
+    missed: "only those whose log equals the leader's are told to take over",
   },
   {
     name: "6.4/reads-without-quorum",
@@ -335,7 +343,7 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/raft.js",
     text: "if (this.tracker.isSingleton && this.tracker.config.voters[0] === this.id) {",
     instead: "if (true) {",
-    by: /./,
+    by: /^linearizable reads/,
   },
   {
     name: "7/compacted-and-not-sent",
@@ -344,6 +352,6 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     file: "server/raft/replication.js",
     text: "if (previousTerm === undefined)\n        return sendSnapshot(raft, member);",
     instead: "if (previousTerm === undefined)\n        return false;",
-    by: /./,
+    by: /^liveness/,
   },
 ];

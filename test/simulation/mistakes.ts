@@ -24,7 +24,7 @@ export interface Mistake {
   readonly instead: string;
   /** What the complaint is expected to say. */
   readonly by: RegExp;
-  /** Why no seed is known that notices; absent: one of the first 200 does. */
+  /** Why no seed is known that notices, and how many were tried when not 200; absent: one of the first 200 does. */
   readonly missed?: string;
 }
 

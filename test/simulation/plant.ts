@@ -69,6 +69,8 @@ export class Nursery {
     writeFileSync(path, plantIn(built, mistake));
     try {
       return await this.#run({ level: mistake.level, seeds });
+    } catch (error) {
+      throw new Error(`the mistake "${mistake.name}": ${(error as Error).message}`, { cause: error });
     } finally {
       writeFileSync(path, built);
     }
@@ -81,8 +83,8 @@ export class Nursery {
   #run(task: Task): Promise<Caught> {
     const startedMs = performance.now();
     const program = join(this.#folder, "dist", "test", "simulation", "plant.js");
-    return new Promise((resolve) => {
-      let seed = FIRST_SEED;
+    return new Promise((resolve, reject) => {
+      let seed = 0;
       let isOver = false;
       const child = fork(program, { stdio: ["ignore", "ignore", "ignore", "ipc"] });
       const end = (message: string | undefined) => {
@@ -102,7 +104,12 @@ export class Nursery {
           timer = setTimeout(() => end(`the seed takes more than ${SEED_MAX_MS / 1000} s`), SEED_MAX_MS);
         }
       });
-      child.on("exit", (code, signal) => end(`the process ended with ${signal ?? `code ${code}`}`));
+      child.on("exit", (code, signal) => {
+        const how = `the process ended with ${signal ?? `code ${code}`}`;
+        // What does not even load is caught by no seed.
+        if (seed === 0) reject(new Error(`${how} before the first seed: is what was planted JavaScript?`));
+        end(how);
+      });
       child.send(task);
     });
   }
