@@ -143,7 +143,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     instead: "",
     by: /was told of/,
     missed:
-      "not found by the first 20 seeds; a watch must outlast the exchange of its member's store, and begin before it",
+      "not found by the first 20 seeds; in twelve of them no watch was open on a member whose store was exchanged",
   },
   {
     name: "X3/loses-when-stalled",

@@ -1,7 +1,8 @@
 /**
  * `npm run mistakes`: a test of the test. Each mistake of `mistakes.ts` is planted in a copy of the build, and a process
  * of its own runs seeds there, from the first on, until one fails: 200 must be enough. `-- NAME...` takes those whose name
- * contains one of the words, `--seeds N` another number of seeds, `--all` also those that are known not to be caught.
+ * contains one of the words, `--seeds N` another number of seeds, `--all` also those that are known not to be caught,
+ * `--part K/N` the K-th of N parts of what was chosen, for runs that have no time for all.
  * One line a mistake; exit code 1 when one that should be caught was not, 2 when the command line was not understood.
  */
 import { fork } from "node:child_process";
@@ -13,7 +14,7 @@ import { projectFolder } from "../support/project.ts";
 import { LEVELS } from "./levels.ts";
 import { MISTAKES, type Mistake } from "./mistakes.ts";
 
-const USAGE = "npm run mistakes -- [NAME...] [--seeds N] [--all]";
+const USAGE = "npm run mistakes -- [NAME...] [--seeds N] [--part K/N] [--all]";
 const FIRST_SEED = 1;
 /** Within so many seeds a mistake must show. */
 const SEEDS_MAX = 200;
@@ -140,6 +141,7 @@ interface Wish {
 function parse(argv: readonly string[]): Wish | string {
   const names: string[] = [];
   let seeds = SEEDS_MAX;
+  let part: readonly [number, number] = [1, 1];
   let takesAll = false;
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] as string;
@@ -148,6 +150,11 @@ function parse(argv: readonly string[]): Wish | string {
       const value = argv[++at] ?? "";
       if (!/^[1-9]\d{0,5}$/.test(value)) return `--seeds takes a number from 1 to 999999, not "${value}"`;
       seeds = Number(value);
+    } else if (word === "--part") {
+      const value = argv[++at] ?? "";
+      const [, place = "0", parts = "0"] = /^(\d{1,3})\/(\d{1,3})$/.exec(value) ?? [];
+      part = [Number(place), Number(parts)];
+      if (part[0] < 1 || part[0] > part[1]) return `--part takes two numbers such as 2/6, not "${value}"`;
     } else if (word.startsWith("--")) return `"${word}" is not known`;
     else names.push(word);
   }
@@ -155,7 +162,7 @@ function parse(argv: readonly string[]): Wish | string {
   if (unknown !== undefined) return `no mistake has "${unknown}" in its name`;
   const isWished = ({ name, missed }: Mistake) =>
     names.length > 0 ? names.some((word) => name.includes(word)) : takesAll || missed === undefined;
-  return { mistakes: MISTAKES.filter(isWished), seeds };
+  return { mistakes: MISTAKES.filter(isWished).filter((_, at) => at % part[1] === part[0] - 1), seeds };
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -193,5 +200,9 @@ function lineOf({ name, level, by, missed }: Mistake, { seed, message, seconds }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.send === undefined) process.exitCode = await main(process.argv.slice(2));
-  else process.once("message", (task: Task) => void work(task));
+  else {
+    process.once("message", (task: Task) => void work(task));
+    // Nobody is left to hear what comes of it.
+    process.once("disconnect", () => process.exit(1));
+  }
 }
