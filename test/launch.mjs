@@ -27,6 +27,9 @@ switch (part) {
   case "campaign":
     await runBuilt("simulation/campaign", options);
     break;
+  case "mistakes":
+    await runBuilt("simulation/plant", options);
+    break;
   case "kubernetes": {
     const [subject = "store", ...variants] = options;
     await runBuilt(`kubernetes/${subject}`, variants);
