@@ -22,7 +22,7 @@ function run(files: Readonly<Record<string, string>>, argv: readonly string[] = 
       writeFileSync(join(folder, name), HEAD + code);
     }
     // The inner run must not take itself for a part of this one.
-    const { NODE_TEST_CONTEXT: _, KVORUM_NO_SKIP: __, ...clean } = process.env;
+    const { NODE_TEST_CONTEXT: _, KVORUM_NO_SKIP: __, KVORUM_FAILURES: ___, ...clean } = process.env;
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, "test", "run.js"), "test", ...argv], {
       encoding: "utf8",
       env: { ...clean, ...env },
