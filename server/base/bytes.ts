@@ -20,9 +20,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The byte string of `bytes`. */
-export function toByteString(bytes: Uint8Array): ByteString {
-  return latin1Slice.call(bytes, 0, bytes.length);
+/** The byte string of `bytes`, from `from` up to `to`. */
+export function toByteString(bytes: Uint8Array, from = 0, to: number = bytes.length): ByteString {
+  return latin1Slice.call(bytes, from, to);
 }
 
 /** The bytes of a byte string, in memory of their own. */

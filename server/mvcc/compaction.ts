@@ -85,8 +85,8 @@ export class Compaction {
 
   #hash(phase: { after: Uint8Array | undefined }, records: number): void {
     const hasher = this.#hasher as KeyspaceHasher;
-    phase.after = this.#space.records.slice(phase.after, this.revision, records, (key, value) =>
-      hasher.add(key, value),
+    phase.after = this.#space.records.slice(phase.after, this.revision, records, (key, record, from, to) =>
+      hasher.add(key, record, from, to),
     );
     if (phase.after === undefined) this.#phase = { name: "drop", after: undefined };
   }

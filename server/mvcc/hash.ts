@@ -65,15 +65,15 @@ export class KeyspaceHasher {
     });
   }
 
-  /** The next record; those above the asked revision are not given. */
-  add(key: Uint8Array, value: Uint8Array): void {
+  /** The next record, whose value lies in `record` from `from` up to `to`; those above the asked revision are not given. */
+  add(key: Uint8Array, record: Uint8Array, from: number, to: number): void {
     const revision = readRevision(key);
     if (revision.main <= this.#compactRevision) {
       const tombstone = isTombstone(key);
       if (tombstone && revision.main === this.#compactRevision) return;
       if (this.#keepsAny && (tombstone || this.#superseded.has(revision))) return;
     }
-    this.#state = crc32c(value, crc32c(key, this.#state));
+    this.#state = crc32c(record, crc32c(key, this.#state), from, to);
   }
 
   result(): KeyspaceHash {
@@ -119,7 +119,9 @@ function* hashSteps(space: Keyspace, revision: number): HashSteps {
       yield;
     }
     for (let key: Uint8Array | undefined, more = true; more && !overtaken(); ) {
-      key = space.records.slice(key, revision, RECORD_SLICE, (at, value) => hasher.add(at, value));
+      key = space.records.slice(key, revision, RECORD_SLICE, (at, record, from, to) =>
+        hasher.add(at, record, from, to),
+      );
       more = key !== undefined;
       if (more) yield;
     }

@@ -37,7 +37,15 @@ export class KeyIndex implements Version, Chain {
   leased: boolean;
 
   /** With its first version: a new key's put, or what is left of an old key. */
-  constructor(log: VersionLog, name: ByteString, { main, sub, created, version }: Version, leased: boolean) {
+  constructor(
+    log: VersionLog,
+    name: ByteString,
+    main: number,
+    sub: number,
+    created: number,
+    version: number,
+    leased: boolean,
+  ) {
     assert(main > 0 && sub >= 0, "a version has a revision");
     this.name = name;
     this.#log = log;

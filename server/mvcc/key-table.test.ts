@@ -9,7 +9,7 @@ import { VersionLog } from "./version-log.ts";
 const log = new VersionLog();
 
 function entry(name: string, main: number): KeyIndex {
-  return new KeyIndex(log, name, { main, sub: 0, created: main, version: 1 }, false);
+  return new KeyIndex(log, name, main, 0, main, 1, false);
 }
 
 /** Adds, removes and looks for random keys, beside a Map that must agree. */

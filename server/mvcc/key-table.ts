@@ -59,8 +59,9 @@ export class KeyTable {
     this.#size = 0;
   }
 
-  get(key: Uint8Array): KeyIndex | undefined {
-    const hash = this.#hash(key);
+  /** The key are the bytes of `key` from `from` up to `to`. */
+  get(key: Uint8Array, from = 0, to: number = key.length): KeyIndex | undefined {
+    const hash = this.#hash(key, from, to);
     this.#asked = hash;
     const { places } = this.#segmentOf(hash);
     const mask = places.length - 2;
@@ -69,13 +70,13 @@ export class KeyTable {
       if (found === NOBODY) return undefined;
       if (found !== hash) continue;
       const entry = places[at + 1] as KeyIndex;
-      if (isOf(entry, key)) return entry;
+      if (isOf(entry, key, from, to)) return entry;
     }
   }
 
   /** For a key that is not there yet. */
   add(key: Uint8Array, entry: KeyIndex): void {
-    this.#enter(this.#hash(key), entry);
+    this.#enter(this.#hash(key, 0, key.length), entry);
   }
 
   /** For the key that `get` was last asked for, and has not found. */
@@ -95,12 +96,12 @@ export class KeyTable {
 
   /** Whether the key was there; then it is gone. */
   remove(key: Uint8Array): boolean {
-    const hash = this.#hash(key);
+    const hash = this.#hash(key, 0, key.length);
     const segment = this.#segmentOf(hash);
     const { places } = segment;
     const mask = places.length - 2;
     for (let at = homeOf(hash, mask); places[at] !== NOBODY; at = (at + 2) & mask) {
-      if (places[at] !== hash || !isOf(places[at + 1] as KeyIndex, key)) continue;
+      if (places[at] !== hash || !isOf(places[at + 1] as KeyIndex, key, 0, key.length)) continue;
       vacate(segment, at);
       this.#size--;
       if (this.#size === 0) this.clear();
@@ -139,12 +140,11 @@ export class KeyTable {
   }
 
   /** Four bytes at a time; every step spreads upwards by the product and back down by the shift. Never 0. */
-  #hash(key: Uint8Array): number {
+  #hash(key: Uint8Array, from: number, to: number): number {
     const factor = this.#factor;
-    const { length } = key;
-    let hash = this.#seed ^ length;
-    let at = 0;
-    for (; at + 4 <= length; at += 4) {
+    let hash = this.#seed ^ (to - from);
+    let at = from;
+    for (; at + 4 <= to; at += 4) {
       const word =
         (key[at] as number) |
         ((key[at + 1] as number) << 8) |
@@ -153,7 +153,7 @@ export class KeyTable {
       hash = Math.imul(hash ^ word, factor);
       hash ^= hash >>> 15;
     }
-    for (; at < length; at++) {
+    for (; at < to; at++) {
       hash = Math.imul(hash ^ (key[at] as number), factor);
       hash ^= hash >>> 15;
     }
@@ -170,11 +170,19 @@ function spread(bits: number): number {
 }
 
 function newSegment(depth: number, count: number): Segment {
-  // One array of both kinds, so every element is written once: an array with holes would be read more slowly for ever.
-  const places: Segment["places"] = [];
-  for (let place = 0; place < count; place++) places.push(NOBODY, undefined);
+  const places = count === SEGMENT_PLACES ? EMPTY_SEGMENT.slice() : emptyPlaces(count);
   return { depth, places, used: 0 };
 }
+
+/** Every element is written once: an array with holes would be read more slowly for ever. */
+function emptyPlaces(count: number): Segment["places"] {
+  const places: Segment["places"] = [];
+  for (let place = 0; place < count; place++) places.push(NOBODY, undefined);
+  return places;
+}
+
+/** To be copied at once, where an array that grows would be copied again and again. */
+const EMPTY_SEGMENT = emptyPlaces(SEGMENT_PLACES);
 
 /** Where the walk of a hash begins. */
 function homeOf(hash: number, mask: number): number {
@@ -218,12 +226,13 @@ function vacate(segment: Segment, at: number): void {
 }
 
 /** A kept value begins with its key, and who asks for the one mostly wants the other: the name is not even looked at. */
-function isOf({ name, cached }: KeyIndex, key: Uint8Array): boolean {
-  return (cached === undefined ? undefined : beginsWithKey(cached, key)) ?? isName(name, key);
+function isOf({ name, cached }: KeyIndex, key: Uint8Array, from: number, to: number): boolean {
+  return (cached === undefined ? undefined : beginsWithKey(cached, key, from, to)) ?? isName(name, key, from, to);
 }
 
-function isName(name: string, key: Uint8Array): boolean {
-  if (name.length !== key.length) return false;
-  for (let at = name.length - 1; at >= 0; at--) if (name.charCodeAt(at) !== key[at]) return false;
+function isName(name: string, key: Uint8Array, from: number, to: number): boolean {
+  const length = to - from;
+  if (name.length !== length) return false;
+  for (let at = length - 1; at >= 0; at--) if (name.charCodeAt(at) !== key[from + at]) return false;
   return true;
 }

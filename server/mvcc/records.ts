@@ -2,7 +2,7 @@
  * The records of the `key` bucket (a version's revision -> its encoded KeyValue) and the two marks of compaction in
  * `meta`. The index says which versions exist: one that is missing here is damage, and reading it stops the process.
  */
-import { utf8Bytes } from "../base/bytes.ts";
+import { copyBytes, utf8Bytes } from "../base/bytes.ts";
 import { type Backend, CorruptRecord } from "../ports/backend.ts";
 import { isRevisionKey, mainOf, revisionKey } from "./revision.ts";
 
@@ -46,23 +46,24 @@ export class Records {
 
   /**
    * Visits up to `count` records above `after` (undefined: from the first on) with main revisions up to `to` (undefined:
-   * all). Answers the key of the last one visited, from where the next slice goes on; undefined when there was none. A
-   * value is good until `visit` returns.
+   * all); they are only lent. Answers the key of the last one visited, from where the next slice goes on; undefined when
+   * none is left.
    */
   slice(
     after: Uint8Array | undefined,
     to: number | undefined,
     count: number,
-    visit: (revisionKey: Uint8Array, value: Uint8Array) => void,
+    visit: (revisionKey: Uint8Array, record: Uint8Array, from: number, to: number) => void,
   ): Uint8Array | undefined {
     let left = count;
     let last: Uint8Array | undefined;
-    const from = after === undefined ? revisionKey(0, 0) : following(after);
-    this.#backend.scanLent("key", from, to === undefined ? undefined : revisionKey(to + 1, 0), (key, value) => {
+    const start = after === undefined ? revisionKey(0, 0) : following(after);
+    const end = to === undefined ? undefined : revisionKey(to + 1, 0);
+    this.#backend.scanLent("key", start, end, (key, record, from, to) => {
       if (!isRevisionKey(key)) throw new CorruptRecord(`a key of ${key.length} bytes in bucket "key" is no revision`);
-      last = key;
       left--;
-      visit(key, value);
+      if (left === 0) last = copyBytes(key);
+      visit(key, record, from, to);
       return left > 0;
     });
     return last;

@@ -7,9 +7,9 @@ import { nameSortSteps, sharedLength } from "../base/name-sort.ts";
 import { CorruptRecord } from "../ports/backend.ts";
 import { type KeyFacts, readKeyFacts } from "../proto/mvccpb.ts";
 import { Compaction } from "./compaction.ts";
-import { KeyIndex, type Version } from "./key-index.ts";
+import { KeyIndex } from "./key-index.ts";
 import type { Keyspace } from "./keyspace.ts";
-import { isTombstone, readRevision } from "./revision.ts";
+import { isTombstone, mainOf, readRevision, subOf } from "./revision.ts";
 import { RevisionOrder } from "./revision-order.ts";
 import type { Rebuild } from "./tree-index.ts";
 
@@ -23,11 +23,18 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   const scheduled = space.records.scheduledCompaction ?? -1;
   const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
   const index = space.index.rebuild(hashSeed);
-  const found: Found = { names: [], entries: [], shared: Number.POSITIVE_INFINITY, anyDeleted: false };
+  const found: Found = {
+    names: [],
+    entries: [],
+    shared: Number.POSITIVE_INFINITY,
+    anyDeleted: false,
+    facts: { ...NO_FACTS },
+  };
   let records = 0;
   for (let after: Uint8Array | undefined; ; ) {
-    after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, value) => {
-      addRecord(space, index, found, order, revisionKey, value);
+    after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, record, from, to) => {
+      order.next(mainOf(revisionKey), subOf(revisionKey));
+      addRecord(space, index, found, revisionKey, record, from, to);
       records++;
     });
     if (after === undefined) break;
@@ -56,56 +63,64 @@ interface Found {
   shared: number;
   /** There was a tombstone. */
   anyDeleted: boolean;
+  /** Of the record that is being looked at: one object for all of them. */
+  readonly facts: KeyFacts;
 }
 
+const NO_FACTS: KeyFacts = { keyFrom: 0, keyTo: 0, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
+
+/** Its value are the bytes of `record` from `from` up to `to`. */
 function addRecord(
   space: Keyspace,
   index: Rebuild,
   found: Found,
-  order: RevisionOrder,
   revisionKey: Uint8Array,
-  value: Uint8Array,
+  record: Uint8Array,
+  from: number,
+  to: number,
 ): void {
-  const revision = readRevision(revisionKey);
-  order.next(revision);
-  const { main, sub } = revision;
-  if (value.length === 0 && !isTombstone(revisionKey)) {
+  const main = mainOf(revisionKey);
+  const sub = subOf(revisionKey);
+  const deletes = isTombstone(revisionKey);
+  if (to === from && !deletes) {
     // A restored snapshot whose revision was raised: the record, of no key, only says how far.
     space.currentRevision = main;
     return;
   }
-  const { key, createRevision, modRevision, version, lease } = factsOf(value, main, sub);
-  const deletes = isTombstone(revisionKey);
-  if (deletes) found.anyDeleted = true;
-  if (!deletes && (modRevision !== main || version === 0)) {
+  const { facts } = found;
+  readFacts(record, from, to, facts, revisionKey);
+  if (deletes) {
+    found.anyDeleted = true;
+    facts.createRevision = facts.version = 0;
+  } else if (facts.modRevision !== main || facts.version === 0) {
     throw new CorruptRecord(
-      `the record of revision ${main}.${sub} in bucket "key" holds one of revision ${modRevision}`,
+      `the record of revision ${main}.${sub} in bucket "key" holds one of revision ${facts.modRevision}`,
     );
   }
-  const next: Version = deletes
-    ? { main, sub, created: 0, version: 0 }
-    : { main, sub, created: createRevision, version };
+  const { keyFrom, keyTo, createRevision, version, lease } = facts;
   const leased = lease !== 0n;
-  const known = index.get(key);
+  const known = index.get(record, keyFrom, keyTo);
   if (known === undefined) {
-    const entry = new KeyIndex(space.versions, toByteString(key), next, leased);
+    const name = toByteString(record, keyFrom, keyTo);
+    const entry = new KeyIndex(space.versions, name, main, sub, createRevision, version, leased);
     index.addAsked(entry);
-    found.shared = sharedLength(entry.name, found.names[0] ?? entry.name, found.shared);
-    found.names.push(entry.name);
+    found.shared = sharedLength(name, found.names[0] ?? name, found.shared);
+    found.names.push(name);
     found.entries.push(entry);
   } else {
-    known.append(main, sub, next.created, next.version);
+    known.append(main, sub, createRevision, version);
     known.leased = leased;
   }
-  if (!deletes && leased) space.leases.set(toByteString(key), lease);
-  else if (space.leases.size > 0) space.leases.delete(toByteString(key));
+  if (!deletes && leased) space.leases.set(toByteString(record, keyFrom, keyTo), lease);
+  else if (space.leases.size > 0) space.leases.delete(toByteString(record, keyFrom, keyTo));
   space.currentRevision = main;
 }
 
-function factsOf(value: Uint8Array, main: number, sub: number): KeyFacts {
+function readFacts(record: Uint8Array, from: number, to: number, facts: KeyFacts, revisionKey: Uint8Array): void {
   try {
-    return readKeyFacts(value);
+    readKeyFacts(record, from, to, facts);
   } catch (error) {
+    const { main, sub } = readRevision(revisionKey);
     throw new CorruptRecord(`the record of revision ${main}.${sub} in bucket "key" is no KeyValue: ${String(error)}`);
   }
 }

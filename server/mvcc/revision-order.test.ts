@@ -5,7 +5,7 @@ import { RevisionOrder } from "./revision-order.ts";
 
 function orderOf(after: number, ...revisions: [number, number][]): RevisionOrder {
   const order = new RevisionOrder(after);
-  for (const [main, sub] of revisions) order.next({ main, sub });
+  for (const [main, sub] of revisions) order.next(main, sub);
   return order;
 }
 

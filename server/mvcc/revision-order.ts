@@ -4,7 +4,6 @@
  * says; this guards against a page that hides records, behind which an older value would be taken for the newest.
  */
 import { CorruptRecord } from "../ports/backend.ts";
-import type { Revision } from "./revision.ts";
 
 export class RevisionOrder {
   readonly #after: number;
@@ -18,7 +17,7 @@ export class RevisionOrder {
   }
 
   /** The next record in order. Throws `CorruptRecord` when one before it is missing. */
-  next({ main, sub }: Revision): void {
+  next(main: number, sub: number): void {
     if (main <= this.#after) return;
     const follows = main === this.#main ? sub === this.#sub + 1 : main === this.#main + 1 && sub === 0;
     if (!follows) throw missing(this.#main, this.#sub, `${main}.${sub}`);

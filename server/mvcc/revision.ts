@@ -39,12 +39,16 @@ export function isRevisionKey(key: Uint8Array): boolean {
 }
 
 export function readRevision(key: Uint8Array): Revision {
-  return { main: mainOf(key), sub: readUint64(key, SUB_AT) };
+  return { main: mainOf(key), sub: subOf(key) };
 }
 
 export function mainOf(key: Uint8Array): number {
-  assert(isRevisionKey(key), `${key.length} bytes of the key bucket are a revision`);
+  if (!isRevisionKey(key)) assert(false, `${key.length} bytes of the key bucket are a revision`);
   return readUint64(key, 0);
+}
+
+export function subOf(key: Uint8Array): number {
+  return readUint64(key, SUB_AT);
 }
 
 export function isTombstone(key: Uint8Array): boolean {

@@ -139,7 +139,7 @@ export class Store {
     this.#space.records.scan(Math.max(from, 0), to, (key, value) => {
       const revision = readRevision(key);
       if (revision.main !== last && ++revisions > limit) return false;
-      order.next(revision);
+      order.next(revision.main, revision.sub);
       last = revision.main;
       changes.push(changeOf(key, value));
       return true;

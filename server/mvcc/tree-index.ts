@@ -23,7 +23,8 @@ export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
 
 /** Takes all keys twice: as they are met, and then in their order. */
 export interface Rebuild {
-  get(key: Uint8Array): KeyIndex | undefined;
+  /** The key are the bytes of `key` from `from` up to `to`. */
+  get(key: Uint8Array, from: number, to: number): KeyIndex | undefined;
   /** The key that `get` was last asked for, and has not found. */
   addAsked(entry: KeyIndex): void;
   /** From place `from` up to `to`: of the keys that were added in their order. `allAlive`: none is only a tombstone. */
@@ -81,7 +82,7 @@ export class TreeIndex {
     this.#table.clear(hashSeed);
     const builder: TreeBuilder<KeyIndex> = CountedTree.builder(this.#tree);
     return {
-      get: (key) => this.#table.get(key),
+      get: (key, from, to) => this.#table.get(key, from, to),
       addAsked: (entry) => {
         this.#table.addAsked(entry);
         this.#nameBytes += entry.name.length;

@@ -8,10 +8,7 @@ import { VersionLog } from "./version-log.ts";
 const log = new VersionLog();
 
 function entries(count: number): KeyIndex[] {
-  return Array.from(
-    { length: count },
-    (_, at) => new KeyIndex(log, `k${at}`, { main: at + 2, sub: 0, created: at + 2, version: 1 }, false),
-  );
+  return Array.from({ length: count }, (_, at) => new KeyIndex(log, `k${at}`, at + 2, 0, at + 2, 1, false));
 }
 
 test("values are kept while they fit the budget, and the newest is among them", () => {

@@ -58,8 +58,8 @@ export class WriteTxn {
     const kv = encodeKeyValue({ key, createRevision: created, modRevision: revision.main, version, value, lease });
     space.records.put(revision.main, revision.sub, kv);
     const leased = lease !== 0n;
-    const first = { main: revision.main, sub: revision.sub, created, version };
-    const entry = known ?? new KeyIndex(space.versions, toByteString(key), first, leased);
+    const { main, sub } = revision;
+    const entry = known ?? new KeyIndex(space.versions, toByteString(key), main, sub, created, version, leased);
     const { name, leased: wasLeased } = entry;
     if (known === undefined) space.index.add(key, entry);
     else {

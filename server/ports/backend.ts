@@ -7,6 +7,12 @@
 import { WorldError } from "../base/error.ts";
 import type { Bucket } from "./buckets.ts";
 
+/**
+ * Is given a record whose memory is used again once it has returned: the value are the bytes of `record` from `from` up to
+ * `to`. Nothing follows when it answers false.
+ */
+export type LentVisitor = (key: Uint8Array, record: Uint8Array, from: number, to: number) => boolean | undefined;
+
 export interface Backend {
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
   /**
@@ -19,13 +25,8 @@ export interface Backend {
     to: Uint8Array | undefined,
     visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
   ): void;
-  /** The same for the `key` bucket, where a value is only lent: its memory is used again once `visit` has returned. */
-  scanLent(
-    bucket: "key",
-    from: Uint8Array,
-    to: Uint8Array | undefined,
-    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
-  ): void;
+  /** The same for the `key` bucket, where keys and values are only lent. `visit` reads nothing from the store. */
+  scanLent(bucket: "key", from: Uint8Array, to: Uint8Array | undefined, visit: LentVisitor): void;
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
   /** Nothing happens when the key is not there. */
   delete(bucket: Bucket, key: Uint8Array): void;

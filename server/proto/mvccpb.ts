@@ -61,18 +61,31 @@ function readKeyValue(reader: Reader): KeyValue {
   return { key, createRevision, modRevision, version, value, lease };
 }
 
-/** What an index wants to know of a KeyValue. */
-export type KeyFacts = Omit<KeyValue, "value">;
+/** What an index wants to know of a KeyValue. The key are the bytes from `keyFrom` up to `keyTo` of those it was read from. */
+export interface KeyFacts {
+  keyFrom: number;
+  keyTo: number;
+  createRevision: number;
+  modRevision: number;
+  version: number;
+  lease: bigint;
+}
 
-/** Decodes without making anything of the value. Throws EtcdError("MalformedRequest"). */
-export function readKeyFacts(bytes: Uint8Array): KeyFacts {
-  const reader = new Reader(bytes);
-  const facts = { key: EMPTY_BYTES, createRevision: 0, modRevision: 0, version: 0, lease: 0n };
+/**
+ * Decodes the bytes from `from` up to `to` into `facts`, without making anything of key and value. Throws
+ * EtcdError("MalformedRequest").
+ */
+export function readKeyFacts(bytes: Uint8Array, from: number, to: number, facts: KeyFacts): void {
+  const reader = new Reader(bytes, from, to);
+  facts.keyFrom = facts.keyTo = from;
+  facts.createRevision = facts.modRevision = facts.version = 0;
+  facts.lease = 0n;
   while (reader.at < reader.end) {
     const tag = reader.tag();
     switch (tag) {
       case 0x0a:
-        facts.key = reader.view();
+        facts.keyFrom = reader.pass();
+        facts.keyTo = reader.at;
         break;
       case 0x10:
         facts.createRevision = reader.int64();
@@ -93,7 +106,6 @@ export function readKeyFacts(bytes: Uint8Array): KeyFacts {
         reader.unknown(tag, 6);
     }
   }
-  return facts;
 }
 
 function writeKeyValue(writer: Writer, kv: KeyValue): void {
@@ -114,11 +126,11 @@ export function encodeKeyValue(kv: KeyValue): Uint8Array {
  * Whether an encoded KeyValue is that of `key`, seen from its first bytes alone. Undefined: they do not say, as the key is
  * long or the encoding is not the canonical one.
  */
-export function beginsWithKey(kv: Uint8Array, key: Uint8Array): boolean | undefined {
-  const { length } = key;
+export function beginsWithKey(kv: Uint8Array, key: Uint8Array, from: number, to: number): boolean | undefined {
+  const length = to - from;
   if (kv.length < 2 || kv[0] !== 0x0a || (kv[1] as number) >= 0x80 || length >= 0x80) return undefined;
   if (kv[1] !== length || kv.length < length + 2) return false;
-  for (let at = length - 1; at >= 0; at--) if (kv[at + 2] !== key[at]) return false;
+  for (let at = length - 1; at >= 0; at--) if (kv[at + 2] !== key[from + at]) return false;
   return true;
 }
 

@@ -45,16 +45,18 @@ export function malformed(what: string): EtcdError {
 export class Reader {
   readonly bytes: Uint8Array;
   /** Where the next read begins. */
-  at = 0;
+  at: number;
   /** Where the message being read ends. */
   end: number;
   #depth = 0;
   // The upper half of the varint read last; its lower half is what #halves returns.
   #high = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** The message are the bytes from `from` up to `to`. */
+  constructor(bytes: Uint8Array, from = 0, to: number = bytes.length) {
     this.bytes = bytes;
-    this.end = bytes.length;
+    this.at = from;
+    this.end = to;
   }
 
   /** Field number and wire type together, as on the wire: `number << 3 | type`. */
@@ -202,6 +204,14 @@ export class Reader {
     this.at = from + length;
     const { buffer, byteOffset } = this.bytes;
     return new Uint8Array(buffer, byteOffset + from, length); // subarray of a Buffer would be slower, and a Buffer
+  }
+
+  /** Goes behind a bytes field; answers where it begins. */
+  pass(): number {
+    const length = this.#length();
+    const from = this.at;
+    this.at = from + length;
+    return from;
   }
 
   /** A string field; text that is not UTF-8 is refused. */

@@ -12,7 +12,7 @@ import { assert } from "../base/assert.ts";
 import { compareBytes, fromByteString, toByteString } from "../base/bytes.ts";
 import { WorldError } from "../base/error.ts";
 import { besideFailpoint, failpoint } from "../base/failpoint.ts";
-import { type Backend, BackendFull, type ReadView, type Replacement } from "../ports/backend.ts";
+import { type Backend, BackendFull, type LentVisitor, type ReadView, type Replacement } from "../ports/backend.ts";
 import { BUCKETS, type Bucket } from "../ports/buckets.ts";
 import { Batch, type BatchEntry, DELETED } from "./batch.ts";
 import { CompactCopy } from "./compact-copy.ts";
@@ -109,14 +109,9 @@ export class LmdbBackend implements Backend {
     }
   }
 
-  scanLent(
-    bucket: "key",
-    from: Uint8Array,
-    to: Uint8Array | undefined,
-    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
-  ): void {
+  scanLent(bucket: "key", from: Uint8Array, to: Uint8Array | undefined, visit: LentVisitor): void {
     if (this.#hasPending) {
-      this.scan(bucket, from, to, visit);
+      this.scan(bucket, from, to, (key, value) => visit(key, value, 0, value.length));
       return;
     }
     this.#scans++;

@@ -37,7 +37,7 @@ for (const [what, mistakes, complaint] of [
   [
     "disks that say they have synced and have not",
     { liesAboutSync: true },
-    /was acknowledged|not within|ends at entry|there is no log|another member|nobody has had|is gone/,
+    /was acknowledged|were acknowledged|not within|ends at entry|there is no log|another member|nobody has had|is gone/,
   ],
   ["reads that may be stale, taken for the newest", { readsStale: true }, /began when .* had ended/],
   ["clocks that go far too fast for leases", { hasWildClocks: true }, /^seed \d+: lease \d+ of \d s ended at/],

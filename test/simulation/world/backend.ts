@@ -10,6 +10,7 @@ import {
   type Backend,
   BackendFull,
   CorruptRecord,
+  type LentVisitor,
   type ReadView,
   type Replacement,
 } from "../../../server/ports/backend.ts";
@@ -36,6 +37,9 @@ interface Commit {
 }
 
 const RECORD_OVERHEAD_BYTES = 24;
+
+/** Bytes of a lent record that are not its value. */
+const LENT_BEFORE = 4;
 
 export class MemoryBackend implements Backend {
   readonly #options: MemoryBackendOptions;
@@ -87,16 +91,13 @@ export class MemoryBackend implements Backend {
   }
 
   /** Whoever keeps what is only lent finds other bytes there. */
-  scanLent(
-    bucket: "key",
-    from: Uint8Array,
-    to: Uint8Array | undefined,
-    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
-  ): void {
+  scanLent(bucket: "key", from: Uint8Array, to: Uint8Array | undefined, visit: LentVisitor): void {
     this.scan(bucket, from, to, (key, value) => {
-      const lent = value.slice();
-      const more = visit(key, lent);
+      const lent = new Uint8Array(value.length + LENT_BEFORE);
+      lent.set(value, LENT_BEFORE);
+      const more = visit(key, lent, LENT_BEFORE, lent.length);
       lent.fill(0xee);
+      key.fill(0xee);
       return more;
     });
   }
