@@ -13,6 +13,8 @@ import {
   type DeleteRangeRequest,
   InternalRaftRequest,
   type InternalRequest,
+  type PutRequest,
+  type PutResponse,
   ResponseHeader,
 } from "../proto/etcdserverpb.ts";
 import type { Entry } from "../proto/raftpb.ts";
@@ -103,10 +105,7 @@ export class Applier {
     const state = this.#state;
     switch (request.kind) {
       case "put":
-        return this.#writing((write) => {
-          checkPut(state, state.store, request.value);
-          return executePut(state, write, request.value);
-        });
+        return this.#put(request.value);
       case "txn":
         return this.#writing((write) => executeTxn(state, write, request.value));
       case "deleteRange":
@@ -160,6 +159,18 @@ export class Applier {
         );
       default:
         return unreachable(request);
+    }
+  }
+
+  /** As `#writing`, without a closure: most requests are puts. */
+  #put(request: PutRequest): PutResponse {
+    const state = this.#state;
+    checkPut(state, state.store, request);
+    const write = state.store.beginWrite();
+    try {
+      return executePut(state, write, request);
+    } finally {
+      this.#changes = write.end().changes;
     }
   }
 

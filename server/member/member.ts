@@ -694,8 +694,9 @@ export class Member {
       assert(entry.type === EntryType.NORMAL, `entry ${entry.index} is of a type that this version does not apply`);
       const started = this.#ports.clock.monotonicMs();
       // What was proposed here need not be read again: the entry holds nothing else.
-      const requestId = requestIdOf(entry.data);
-      const proposal = this.#proposals.find(requestId);
+      const oldest = this.#proposals.oldestOf(entry.data);
+      const requestId = oldest?.id ?? requestIdOf(entry.data);
+      const proposal = oldest ?? this.#proposals.find(requestId);
       const request = proposal?.data === entry.data ? proposal.request : requestOf(entry);
       // Watchers may want previous values that it takes away.
       if (request?.kind === "compaction") this.hub.deliver();

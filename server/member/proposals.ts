@@ -21,8 +21,13 @@ export interface Proposal {
   readonly reject: (refusal: EtcdError) => void;
 }
 
-interface Link extends Proposal {
+interface Link {
+  readonly proposal: Proposal;
+  /** In its chain. */
   next: Link | undefined;
+  /** The one that was added after it. */
+  later: Link | undefined;
+  taken: boolean;
 }
 
 /** A power of two: ids follow one another, so that up to so many proposals have a chain each. */
@@ -30,6 +35,9 @@ const CHAINS = 4096;
 
 export class Proposals {
   readonly #chains: (Link | undefined)[] = new Array<Link | undefined>(CHAINS).fill(undefined);
+  /** In the order in which they were added; some at the beginning may have been taken. */
+  #oldest: Link | undefined;
+  #newest: Link | undefined;
   #size = 0;
   #bytes = 0;
 
@@ -42,18 +50,32 @@ export class Proposals {
     return this.#bytes;
   }
 
-  add({ id, request, data, deadlineMs, resolve, reject }: Proposal): void {
-    const chain = chainOf(id);
-    this.#chains[chain] = { id, request, data, deadlineMs, resolve, reject, next: this.#chains[chain] };
+  add(proposal: Proposal): void {
+    const chain = chainOf(proposal.id);
+    const link: Link = { proposal, next: this.#chains[chain], later: undefined, taken: false };
+    this.#chains[chain] = link;
+    if (this.#newest !== undefined) this.#newest.later = link;
+    this.#newest = link;
+    this.#oldest ??= link;
     this.#size++;
-    this.#bytes += data.length;
+    this.#bytes += proposal.data.length;
+  }
+
+  /**
+   * The oldest that waits, if its data are these very bytes, as they mostly are: the log brings proposals in the order in
+   * which they went in. Then nothing of the entry has to be read.
+   */
+  oldestOf(data: Uint8Array): Proposal | undefined {
+    while (this.#oldest?.taken === true) this.#oldest = this.#oldest.later;
+    if (this.#oldest === undefined) this.#newest = undefined;
+    return this.#oldest?.proposal.data === data ? this.#oldest.proposal : undefined;
   }
 
   /** Undefined when nobody here waits: a replay, another member's request, one that timed out. */
   find(id: bigint): Proposal | undefined {
     let link = this.#chains[chainOf(id)];
-    while (link !== undefined && link.id !== id) link = link.next;
-    return link;
+    while (link !== undefined && link.proposal.id !== id) link = link.next;
+    return link?.proposal;
   }
 
   /** Hands the outcome to whoever waits for `id`. */
@@ -76,30 +98,31 @@ export class Proposals {
 
   #fail(code: ErrorCode, dueMs: number): number {
     if (this.#size === 0) return 0;
-    const due: Link[] = [];
+    const due: Proposal[] = [];
     for (let chain = 0; chain < CHAINS; chain++) {
       for (let link = this.#chains[chain]; link !== undefined; link = link.next) {
-        if (link.deadlineMs <= dueMs) due.push(link);
+        if (link.proposal.deadlineMs <= dueMs) due.push(link.proposal);
       }
     }
     for (const { id } of due) this.#take(id)?.reject(new EtcdError(code));
     return due.length;
   }
 
-  #take(id: bigint): Link | undefined {
+  #take(id: bigint): Proposal | undefined {
     const chain = chainOf(id);
     let before: Link | undefined;
     let link = this.#chains[chain];
-    while (link !== undefined && link.id !== id) {
+    while (link !== undefined && link.proposal.id !== id) {
       before = link;
       link = link.next;
     }
     if (link === undefined) return undefined;
     if (before === undefined) this.#chains[chain] = link.next;
     else before.next = link.next;
+    link.taken = true;
     this.#size--;
-    this.#bytes -= link.data.length;
-    return link;
+    this.#bytes -= link.proposal.data.length;
+    return link.proposal;
   }
 }
 

@@ -18,12 +18,15 @@ export interface DeletedKey {
   readonly kv: Uint8Array;
 }
 
+/** Of a transaction that has changed nothing yet; never added to. */
+const NO_CHANGES: Change[] = [];
+
 export class WriteTxn {
   /** The main revision of its changes. */
   readonly revision: number;
   readonly #space: Keyspace;
   readonly #ended: () => void;
-  readonly #changes: Change[] = [];
+  #changes: Change[] = NO_CHANGES;
   #open = true;
 
   /** `ended` is called once, by `end`. */
@@ -68,7 +71,7 @@ export class WriteTxn {
       if (isNew) space.index.noteLife(name, 1);
     }
     space.values.set(entry, kv);
-    this.#changes.push(putChange(name, revision, kv, created));
+    this.#changed(putChange(name, revision, kv, created));
     return { name, wasLeased };
   }
 
@@ -127,7 +130,13 @@ export class WriteTxn {
     entry.tombstone(revision.main, revision.sub);
     this.#space.values.drop(entry);
     this.#space.index.noteLife(name, -1);
-    this.#changes.push(deleteChange(name, revision));
+    this.#changed(deleteChange(name, revision));
+  }
+
+  /** Most have one change: an array that has room for no more. */
+  #changed(change: Change): void {
+    if (this.#changes === NO_CHANGES) this.#changes = [change];
+    else this.#changes.push(change);
   }
 
   /** Makes the changes the store's newest revision; without any, nothing has happened. */

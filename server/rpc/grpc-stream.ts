@@ -153,7 +153,7 @@ export class GrpcStream implements Wire, StreamOwner {
         if (messageLength === length - PREFIX_BYTES && messageLength <= this.#options.maxReceiveBytes) {
           this.#wanted = false;
           this.#stream.consumed(length);
-          this.#running?.message(bytes.subarray(PREFIX_BYTES));
+          this.#running?.message(bytes, PREFIX_BYTES);
           return;
         }
       }

@@ -46,8 +46,8 @@ export interface MessageParts {
 
 /** One call as the engine sees it. */
 export interface Running {
-  /** The answer to a `read`. */
-  message(bytes: Uint8Array): void;
+  /** The answer to a `read`: the message are the bytes from `from` (default 0) on. */
+  message(bytes: Uint8Array, from?: number): void;
   /** The answer to a `read`: no message will come. */
   halfClose(): void;
   /** The answer to a `read`: the peer has ended in the middle of a message. */
@@ -138,7 +138,7 @@ export abstract class RunningCall implements Running, Call, Listed<RunningCall> 
     if (!this.#over) this.opened();
   }
 
-  abstract message(bytes: Uint8Array): void;
+  abstract message(bytes: Uint8Array, from?: number): void;
   abstract halfClose(): void;
   abstract drained(): void;
   protected abstract opened(): void;

@@ -47,11 +47,11 @@ abstract class StreamCall extends RunningCall implements Outlet<unknown> {
     this.finish(OK);
   }
 
-  /** The request in a message; undefined when it was not readable: the call is over then. */
-  protected read(bytes: Uint8Array): unknown {
-    this.context.metrics.bytesReceived(bytes.length);
+  /** The request in a message, the bytes from `from` on; undefined when it was not readable: the call is over then. */
+  protected read(bytes: Uint8Array, from: number): unknown {
+    this.context.metrics.bytesReceived(bytes.length - from);
     try {
-      const request = this.method.request.decode(bytes);
+      const request = this.method.request.decode(bytes, from);
       this.counters.received.inc();
       return request;
     } catch (error) {
@@ -80,9 +80,9 @@ export class ServerStreamCall extends StreamCall {
     this.wire.read();
   }
 
-  override message(bytes: Uint8Array): void {
+  override message(bytes: Uint8Array, from = 0): void {
     if (this.over || this.#begun) return;
-    const request = this.read(bytes);
+    const request = this.read(bytes, from);
     if (request === undefined) return;
     this.#begun = true;
     try {
@@ -128,9 +128,9 @@ export class BidiCall extends StreamCall {
     this.#inlet?.canceled();
   }
 
-  override message(bytes: Uint8Array): void {
+  override message(bytes: Uint8Array, from = 0): void {
     if (this.over) return;
-    const request = this.read(bytes);
+    const request = this.read(bytes, from);
     if (request === undefined) return;
     try {
       const dealtWith = (this.#inlet as Inlet<unknown>).message(request);

@@ -31,23 +31,28 @@ export class UnaryCall extends RunningCall {
     this.wire.read();
   }
 
-  override message(bytes: Uint8Array): void {
+  override message(bytes: Uint8Array, from = 0): void {
     if (this.over || this.#request !== undefined) return;
-    this.context.metrics.bytesReceived(bytes.length);
+    const length = bytes.length - from;
+    this.context.metrics.bytesReceived(length);
     let request: unknown;
     try {
-      request = this.method.request.decode(bytes);
+      request = this.method.request.decode(bytes, from);
     } catch (error) {
       this.refuse(unreadable("error unmarshalling request", error));
       return;
     }
-    this.#request = { message: request, bytes: bytes.length };
+    this.#request = { message: request, bytes: length };
     this.counters.received.inc();
     if (!this.admit(request)) return;
     try {
       const response = this.#handler(request, this);
-      if (response instanceof Promise) response.then(this.#respond, this.#refused);
-      else this.#respond(response);
+      if (!(response instanceof Promise)) this.#respond(response);
+      else
+        response.then(
+          (answer: unknown) => this.#respond(answer),
+          (error: unknown) => this.#refused(error),
+        );
     } catch (error) {
       this.#refused(error);
     }
@@ -59,17 +64,17 @@ export class UnaryCall extends RunningCall {
 
   override drained(): void {}
 
-  readonly #respond = (response: unknown): void => {
+  #respond(response: unknown): void {
     if (this.over) return;
     const { bytes } = this.sendAnswer(response);
     this.finish(OK);
     this.#report(response, bytes);
-  };
+  }
 
-  readonly #refused = (error: unknown): void => {
+  #refused(error: unknown): void {
     this.threw(error);
     this.#report(undefined, 0);
-  };
+  }
 
   #report(response: unknown, responseBytes: number): void {
     const { observer } = this.context;
