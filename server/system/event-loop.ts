@@ -2,16 +2,28 @@
 
 /** A twentieth of the shortest election timeout in use would be 5 ms; stalls worth knowing are longer. */
 const PERIOD_MS = 20;
+/** Where little happens, little can be late: fifty looks a second would be most of what an idle server does. */
+const IDLE_PERIOD_MS = 100;
+/** Of the time since the last look: below, the loop counts as idle. */
+const IDLE_SHARE = 0.1;
 
-/** Calls `seen` about fifty times a second with the seconds by which that came late; answers what stops it. */
+/**
+ * Calls `seen` about fifty times a second, ten times while the loop has little to do, with the seconds by which that came
+ * late; answers what stops it.
+ */
 export function watchEventLoop(seen: (lagSeconds: number) => void): () => void {
-  let due = performance.now() + PERIOD_MS;
-  let timer = setTimeout(tick, PERIOD_MS).unref();
+  let before = performance.eventLoopUtilization();
+  let periodMs = PERIOD_MS;
+  let due = performance.now() + periodMs;
+  let timer = setTimeout(tick, periodMs).unref();
   function tick(): void {
     const now = performance.now();
     seen(Math.max(0, now - due) / 1000);
-    due = now + PERIOD_MS;
-    timer = setTimeout(tick, PERIOD_MS).unref();
+    const use = performance.eventLoopUtilization();
+    periodMs = performance.eventLoopUtilization(use, before).utilization < IDLE_SHARE ? IDLE_PERIOD_MS : PERIOD_MS;
+    before = use;
+    due = now + periodMs;
+    timer = setTimeout(tick, periodMs).unref();
   }
   return () => clearTimeout(timer);
 }
