@@ -95,9 +95,19 @@ export function maybeCommit(raft: Raft): boolean {
 export function broadcastAppend(raft: Raft): void {
   for (const member of raft.tracker.members) {
     if (member.id === raft.id) continue;
-    sendAppend(raft, member, member.state === "probe" || member.canBumpCommit(raft.log.committed));
+    sendAppend(raft, member, member.state === "probe" || isCommitNews(raft, member));
     sendBacklog(raft, member);
   }
+}
+
+/**
+ * Whether an append without entries would tell the member of a commit that nothing else soon will. While later entries
+ * are on their way their own commit follows, or the next append brings this one; a heartbeat does at the latest. etcd
+ * sends each: at many small proposals that is half of all messages, and their answers.
+ */
+function isCommitNews(raft: Raft, member: Progress): boolean {
+  const { committed } = raft.log;
+  return committed === raft.log.lastIndex() && member.canBumpCommit(committed);
 }
 
 export function broadcastHeartbeat(raft: Raft): void {
@@ -281,7 +291,7 @@ function handleAcknowledgement(raft: Raft, member: Progress, index: number): voi
       member.inflights.freeTo(index);
       break;
   }
-  if (!maybeCommit(raft) && member.canBumpCommit(raft.log.committed)) sendAppend(raft, member, true);
+  if (!maybeCommit(raft) && isCommitNews(raft, member)) sendAppend(raft, member, true);
   sendBacklog(raft, member);
   if (member.id === raft.transferTarget && member.match === raft.log.lastIndex()) sendTimeoutNow(raft, member.id);
 }
