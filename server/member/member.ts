@@ -76,6 +76,7 @@ import { peerAnswers } from "./peer-answers.ts";
 import { NO_NETWORK, Peers } from "./peers.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadBarrier } from "./read.ts";
+import { readStateSteps } from "./read-state.ts";
 import { RequestIds } from "./request-ids.ts";
 import { markOf, SnapshotIntake, type StateMark } from "./snapshot-intake.ts";
 import { isAlone, LogSnapshots } from "./snapshots.ts";
@@ -179,7 +180,8 @@ export class Member {
 
     this.store = new Store(backend, { valueCacheBytes: options.valueCacheBytes });
     for (const records of this.store.restore(ports.random.below(2 ** 31))) restored(records);
-    this.lessor = new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
+    const newLessor = () => new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
+    this.lessor = newLessor();
     this.#state = {
       backend,
       store: this.store,
@@ -223,8 +225,10 @@ export class Member {
     this.#intake = new SnapshotIntake({
       disk: ports.disk,
       backend,
+      clock,
       logger,
       folder: options.receivedFolder,
+      read: (reader) => readStateSteps({ reader, backend, hashSeed: ports.random.below(2 ** 31), lessor: newLessor() }),
       newestVersion: options.clusterVersion,
     });
     this.#outgoing = new OutgoingSnapshots({ host: this.#snapshotsHost(), logger });
@@ -916,22 +920,21 @@ export class Member {
   }
 
   /**
-   * The loaded store takes the place of ours, and all that is kept in memory of it is read anew: at once, so that nobody
-   * meets the one without the other. Holds the loop for as long as a start reads its store.
+   * The loaded store takes the place of ours, and so does what was read of it into memory: at once, so that nobody meets
+   * the one without the other. Nothing here takes the longer the more the store holds.
    */
   #install({ index, term, confState }: StateMark): void {
-    const { clock, logger, random } = this.#ports;
+    const { clock, logger } = this.#ports;
     const started = clock.monotonicMs();
     const { membership, alarms, backend } = this.#state;
     const before = membership.list();
     this.hub.deliver();
     this.#compactor.drop();
-    this.#intake.takePlace(index);
-    for (const _records of this.store.restore(random.below(2 ** 31)));
+    const { contents, lessor } = this.#intake.takePlace(index);
+    this.store.adopt(contents);
+    this.lessor.adopt(lessor);
     membership.restore();
     alarms.restore();
-    this.lessor.clear();
-    restoreLeases(this.#state);
     this.#consistent = { ...loadConsistentIndex(backend) };
     assert(this.#consistent.index === index, "the store is of the entry that the snapshot is of");
     this.#proposals.failAll("Timeout"); // entries that the state stands for are never seen here: what they came to is not known
