@@ -906,6 +906,7 @@ export class Member {
         this.#loop.schedule();
       },
       nextTurn: () => this.#nextTurn(),
+      after: (delayMs, action) => this.#ports.clock.after(delayMs, action),
     };
   }
 
