@@ -62,6 +62,7 @@ import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
 import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
 import { Expectations } from "./expectations.ts";
+import { type ForwardedHost, ForwardedProposals } from "./forwarded-proposals.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -124,6 +125,7 @@ export class Member {
   readonly #commits: Commits;
   readonly #barrier: ReadBarrier;
   readonly #proposals = new Proposals();
+  readonly #forwarded: ForwardedProposals;
   readonly #requestIds: RequestIds;
   readonly #compactor: Compactor;
   readonly #autoCompactor: AutoCompactor | undefined;
@@ -203,6 +205,11 @@ export class Member {
 
     const { openNetwork = () => NO_NETWORK } = ports;
     this.#expectations = new Expectations(clock);
+    this.#forwarded = new ForwardedProposals({
+      host: this.#forwardedHost(),
+      clock,
+      patienceMs: this.requestTimeoutMs,
+    });
     this.#peers = new Peers({
       network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
       selfId: this.memberId,
@@ -211,6 +218,7 @@ export class Member {
       owner: {
         message: (message) => {
           if (message.type === MessageType.SNAP) this.#stepSnapshot(message);
+          else if (message.type === MessageType.PROP) this.#forwarded.take(message);
           else this.#raft.step(message);
           this.#loop.schedule();
         },
@@ -286,7 +294,10 @@ export class Member {
       metrics,
       unsafeNoFsync: options.unsafeNoFsync,
       duties: {
-        beforeRound: () => this.#barrier.begin(),
+        beforeRound: () => {
+          this.#forwarded.release();
+          this.#barrier.begin();
+        },
         applyEntry: (entry) => this.#applyEntry(entry),
         mayApply: () => this.#commits.hasRoom,
         isAlone: () => this.#isAlone,
@@ -834,6 +845,17 @@ export class Member {
     };
   }
 
+  #forwardedHost(): ForwardedHost {
+    const member = this;
+    return {
+      get canTake() {
+        const { leaderId, isLeader, isHandingOver } = member.#raft;
+        return isLeader ? !isHandingOver : leaderId !== 0n;
+      },
+      step: (message) => this.#raft.step(message),
+    };
+  }
+
   #spaceHost(): SpaceHost {
     const member = this;
     return {
@@ -990,6 +1012,7 @@ export class Member {
       this.#clusterVersion.stop();
     }
     if (lost) this.#barrier.leaderChanged();
+    this.#loop.schedule(); // others may have passed on proposals that wait for a leader
     this.#ports.metrics.leaderChanged(leaderId !== 0n, isLeader);
     this.#expectations.check();
     if (!changed) return;
@@ -1011,6 +1034,7 @@ export class Member {
   #tick(): void {
     this.#ticker = this.#ports.clock.after(this.#options.heartbeatMs, () => this.#tick());
     this.#raft.tick();
+    if (this.#forwarded.isKeeping) this.#loop.schedule(); // a transfer may have been given up
     this.#barrier.tick();
     this.#heap.tick();
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
