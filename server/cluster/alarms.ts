@@ -3,7 +3,7 @@
  * apply accepts, so it is replicated state and survives a restart; it stays on until somebody disarms it.
  */
 import { EMPTY_BYTES } from "../base/bytes.ts";
-import type { Backend } from "../ports/backend.ts";
+import type { Backend, BackendReader } from "../ports/backend.ts";
 import { AlarmMember, AlarmType } from "../proto/etcdserverpb.ts";
 
 export class Alarms {
@@ -14,9 +14,10 @@ export class Alarms {
     this.#backend = backend;
   }
 
-  restore(): void {
+  /** Reads what is stored, here or (`from`) in another store. */
+  restore(from: BackendReader = this.#backend): void {
     this.#active.clear();
-    this.#backend.scan("alarm", EMPTY_BYTES, undefined, (key) => {
+    from.scan("alarm", EMPTY_BYTES, undefined, (key) => {
       this.#note(AlarmMember.decode(key));
       return true;
     });

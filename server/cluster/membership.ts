@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import { EMPTY_BYTES, utf8Bytes, utf8Text } from "../base/bytes.ts";
 import { memberIdText } from "../base/int64.ts";
 import { asId, parseJsonWithIds, writeJsonWithIds } from "../base/json-ids.ts";
-import type { Backend } from "../ports/backend.ts";
+import type { Backend, BackendReader } from "../ports/backend.ts";
 
 /** One member. `name` and `clientUrls` are empty until it has started and published them. */
 export interface MemberRecord {
@@ -32,20 +32,20 @@ export class Membership {
     this.#backend = backend;
   }
 
-  /** Reads what the last commit holds. Throws `SyntaxError` on a record that is not etcd's JSON. */
-  restore(): void {
+  /** Reads what is stored, here or (`from`) in another store. Throws `SyntaxError` on a record that is not etcd's JSON. */
+  restore(from: BackendReader = this.#backend): void {
     this.#members.clear();
     this.#removed.clear();
-    this.#backend.scan("members", EMPTY_BYTES, undefined, (_key, value) => {
+    from.scan("members", EMPTY_BYTES, undefined, (_key, value) => {
       const { isPromote: _ofChangesOnly, ...member } = decodeMember(utf8Text(value));
       this.#members.set(member.id, member);
       return true;
     });
-    this.#backend.scan("members_removed", EMPTY_BYTES, undefined, (key) => {
+    from.scan("members_removed", EMPTY_BYTES, undefined, (key) => {
       this.#removed.add(BigInt(`0x${utf8Text(key)}`));
       return true;
     });
-    const version = this.#backend.get("cluster", CLUSTER_VERSION_KEY);
+    const version = from.get("cluster", CLUSTER_VERSION_KEY);
     this.#clusterVersion = version === undefined ? undefined : utf8Text(version);
   }
 

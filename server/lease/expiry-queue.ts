@@ -11,7 +11,7 @@
  * surfaces: the heap would have to be built anew now and then, and that of a million leases holds everything up.
  */
 import { Heap } from "../base/heap.ts";
-import { ShardedMap, shardOfId } from "./sharded-map.ts";
+import { ShardedMap, shardOfId } from "../base/sharded-map.ts";
 
 interface Alarm {
   readonly id: bigint;

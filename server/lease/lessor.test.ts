@@ -424,15 +424,23 @@ test("a hundred thousand grants and revokes leave nothing behind (etcd #13205, #
   assert.deepEqual(leases.dueCheckpoints(1e15, 10), []);
 });
 
-test("clear forgets leases and keys, for a snapshot to be restored", () => {
+test("adopt takes the leases and keys of another lessor for its own, and their time begins with the next promotion", () => {
   const leases = lessor();
   leases.grant(1n, 5);
   leases.attach(1n, "a");
-  leases.clear();
-  assert.equal(leases.size, 0);
+  leases.promote(0, ELECTION_MS);
+  leases.demote();
+  const others = lessor();
+  others.restore(2n, 1, 0);
+  others.restore(3n, 100, 40);
+  others.attach(3n, "b");
+  leases.adopt(others);
+  assert.equal(leases.size, 2);
   assert.equal(leases.leaseOf("a"), 0n);
-  leases.restore(1n, 1, 0);
-  assert.equal(leases.lookup(1n)?.ttlSeconds, 2);
+  assert.equal(leases.leaseOf("b"), 3n);
+  assert.equal(leases.lookup(2n)?.ttlSeconds, 2);
+  leases.promote(1000, ELECTION_MS);
+  assert.equal(leases.remainingSeconds(3n, 1000), 41);
 });
 
 // --- against a plain model ---

@@ -20,6 +20,7 @@
 import { assert } from "../base/assert.ts";
 import type { ByteString } from "../base/bytes.ts";
 import { EtcdError } from "../base/error.ts";
+import { ShardedMap, shardOfId, shardOfKey } from "../base/sharded-map.ts";
 import { sortInSlices } from "../base/sliced-sort.ts";
 import { CHECKPOINT_INTERVAL_SECONDS, type Checkpoint, CheckpointSchedule } from "./checkpoint.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
@@ -36,7 +37,6 @@ import {
   remainingMs,
   secondsToStartWith,
 } from "./lease.ts";
-import { ShardedMap, shardOfId, shardOfKey } from "./sharded-map.ts";
 import { Spread } from "./spread.ts";
 
 /** Expired leases proposed as revokes in one second at most: etcd's. */
@@ -78,8 +78,8 @@ export interface LessorStats {
 export class Lessor {
   readonly #minTtlSeconds: number;
   readonly #retryMs: number;
-  readonly #leases = new ShardedMap<bigint, LeaseRecord>(shardOfId);
-  readonly #leaseOfKey = new ShardedMap<ByteString, LeaseRecord>(shardOfKey);
+  #leases = new ShardedMap<bigint, LeaseRecord>(shardOfId);
+  #leaseOfKey = new ShardedMap<ByteString, LeaseRecord>(shardOfKey);
   readonly #expiries = new ExpiryQueue();
   readonly #checkpoints: CheckpointSchedule;
   /** Counts promotions. */
@@ -181,11 +181,11 @@ export class Lessor {
     this.#leases.set(id, newLease(id, this.#effectiveTtl(ttlSeconds), Math.max(0, remainingTtlSeconds)));
   }
 
-  /** Forgets everything, before `restore` from another store. Only while not primary. */
-  clear(): void {
-    assert(!this.#primary, "a primary lessor does not change its store");
-    this.#leases.clear();
-    this.#leaseOfKey.clear();
+  /** The leases and keys of `other`, which was filled beside this one, instead of its own: at once, however many. */
+  adopt(other: Lessor): void {
+    assert(!this.#primary && !other.#primary, "a primary lessor does not change its store");
+    this.#leases = other.#leases;
+    this.#leaseOfKey = other.#leaseOfKey;
   }
 
   // --- questions ---

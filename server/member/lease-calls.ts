@@ -64,7 +64,7 @@ export class LeaseCalls {
    */
   async renew(id: bigint): Promise<number> {
     const lessor = this.#lessor;
-    while (this.#host.leadsOthers && !(await this.#leadsStill()));
+    await this.#sureWhoLeads();
     if (!this.#host.countsTime) return this.#leader.ask("leaseRenew", { id });
     const lease = lessor.lookup(id);
     if (besideFailpoint !== undefined) await besideFailpoint("beforeCheckpointInLeaseRenew");
@@ -76,6 +76,11 @@ export class LeaseCalls {
     }
     await this.#expectations.until(() => lessor.lookup(id) === undefined || !lessor.isPrimary);
     throw new EtcdError(lessor.isPrimary ? "LeaseNotFound" : "NotPrimaryLessor");
+  }
+
+  /** If this member leads others, they have said so since; and what they had committed is applied here. */
+  async #sureWhoLeads(): Promise<void> {
+    while (this.#host.leadsOthers && !(await this.#leadsStill()));
   }
 
   /** Whether a majority says so. Rejects when it cannot be asked. */
@@ -94,8 +99,13 @@ export class LeaseCalls {
     await this.#host.propose({ kind: "leaseCheckpoint", value: { checkpoints: [{ id, remainingTtl: 0 }] } });
   }
 
-  /** What the leader knows of a lease, its keys if wanted; undefined when it is gone. We may not have applied as much. */
+  /**
+   * What the leader knows of a lease, its keys if wanted; undefined when it is gone. Whoever answers has applied first what
+   * was committed when it was asked, as in etcd, and makes sure that it still leads, where etcd's leader after a stall
+   * tells the time of a lease that has ended meanwhile. Throws LeaderChanged when it lost leadership on the way.
+   */
   async timeToLive(id: bigint, keys: boolean): Promise<PeerLease | undefined> {
+    await this.#sureWhoLeads();
     if (!this.#host.countsTime) {
       return this.#leader.ask("leaseTimeToLive", { id, keys }).catch((error: unknown) => {
         if (error instanceof EtcdError && error.code === "LeaseNotFound") return undefined;
@@ -105,6 +115,7 @@ export class LeaseCalls {
     if (besideFailpoint !== undefined) await besideFailpoint("beforeLookupWhenLeaseTimeToLive");
     const lease = this.#lessor.lookup(id);
     if (lease === undefined) return undefined;
+    if (!this.#lessor.isPrimary) throw new EtcdError("LeaderChanged");
     return {
       ttlSeconds: this.remainingSeconds(id),
       grantedTtlSeconds: lease.ttlSeconds,

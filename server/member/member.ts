@@ -62,6 +62,7 @@ import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
 import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
 import { Expectations } from "./expectations.ts";
+import { type ForwardedHost, ForwardedProposals } from "./forwarded-proposals.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -76,6 +77,7 @@ import { peerAnswers } from "./peer-answers.ts";
 import { NO_NETWORK, Peers } from "./peers.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadBarrier } from "./read.ts";
+import { readStateSteps } from "./read-state.ts";
 import { RequestIds } from "./request-ids.ts";
 import { markOf, SnapshotIntake, type StateMark } from "./snapshot-intake.ts";
 import { isAlone, LogSnapshots } from "./snapshots.ts";
@@ -123,6 +125,7 @@ export class Member {
   readonly #commits: Commits;
   readonly #barrier: ReadBarrier;
   readonly #proposals = new Proposals();
+  readonly #forwarded: ForwardedProposals;
   readonly #requestIds: RequestIds;
   readonly #compactor: Compactor;
   readonly #autoCompactor: AutoCompactor | undefined;
@@ -179,7 +182,8 @@ export class Member {
 
     this.store = new Store(backend, { valueCacheBytes: options.valueCacheBytes });
     for (const records of this.store.restore(ports.random.below(2 ** 31))) restored(records);
-    this.lessor = new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
+    const newLessor = () => new Lessor({ minTtlSeconds: Math.ceil((1.5 * options.electionMs) / 1000) });
+    this.lessor = newLessor();
     this.#state = {
       backend,
       store: this.store,
@@ -201,6 +205,11 @@ export class Member {
 
     const { openNetwork = () => NO_NETWORK } = ports;
     this.#expectations = new Expectations(clock);
+    this.#forwarded = new ForwardedProposals({
+      host: this.#forwardedHost(),
+      clock,
+      patienceMs: this.requestTimeoutMs,
+    });
     this.#peers = new Peers({
       network: openNetwork({ memberId: this.memberId, clusterId: this.clusterId }),
       selfId: this.memberId,
@@ -209,6 +218,7 @@ export class Member {
       owner: {
         message: (message) => {
           if (message.type === MessageType.SNAP) this.#stepSnapshot(message);
+          else if (message.type === MessageType.PROP) this.#forwarded.take(message);
           else this.#raft.step(message);
           this.#loop.schedule();
         },
@@ -223,8 +233,10 @@ export class Member {
     this.#intake = new SnapshotIntake({
       disk: ports.disk,
       backend,
+      clock,
       logger,
       folder: options.receivedFolder,
+      read: (reader) => readStateSteps({ reader, backend, hashSeed: ports.random.below(2 ** 31), lessor: newLessor() }),
       newestVersion: options.clusterVersion,
     });
     this.#outgoing = new OutgoingSnapshots({ host: this.#snapshotsHost(), logger });
@@ -282,7 +294,10 @@ export class Member {
       metrics,
       unsafeNoFsync: options.unsafeNoFsync,
       duties: {
-        beforeRound: () => this.#barrier.begin(),
+        beforeRound: () => {
+          this.#forwarded.release();
+          this.#barrier.begin();
+        },
         applyEntry: (entry) => this.#applyEntry(entry),
         mayApply: () => this.#commits.hasRoom,
         isAlone: () => this.#isAlone,
@@ -831,6 +846,17 @@ export class Member {
     };
   }
 
+  #forwardedHost(): ForwardedHost {
+    const member = this;
+    return {
+      get canTake() {
+        const { leaderId, isLeader, isHandingOver } = member.#raft;
+        return isLeader ? !isHandingOver : leaderId !== 0n;
+      },
+      step: (message) => this.#raft.step(message),
+    };
+  }
+
   #spaceHost(): SpaceHost {
     const member = this;
     return {
@@ -903,6 +929,7 @@ export class Member {
         this.#loop.schedule();
       },
       nextTurn: () => this.#nextTurn(),
+      after: (delayMs, action) => this.#ports.clock.after(delayMs, action),
     };
   }
 
@@ -917,22 +944,21 @@ export class Member {
   }
 
   /**
-   * The loaded store takes the place of ours, and all that is kept in memory of it is read anew: at once, so that nobody
-   * meets the one without the other. Holds the loop for as long as a start reads its store.
+   * The loaded store takes the place of ours, and so does what was read of it into memory: at once, so that nobody meets
+   * the one without the other. Nothing here takes the longer the more the store holds.
    */
   #install({ index, term, confState }: StateMark): void {
-    const { clock, logger, random } = this.#ports;
+    const { clock, logger } = this.#ports;
     const started = clock.monotonicMs();
     const { membership, alarms, backend } = this.#state;
     const before = membership.list();
     this.hub.deliver();
     this.#compactor.drop();
-    this.#intake.takePlace(index);
-    for (const _records of this.store.restore(random.below(2 ** 31)));
+    const { contents, lessor } = this.#intake.takePlace(index);
+    this.store.adopt(contents);
+    this.lessor.adopt(lessor);
     membership.restore();
     alarms.restore();
-    this.lessor.clear();
-    restoreLeases(this.#state);
     this.#consistent = { ...loadConsistentIndex(backend) };
     assert(this.#consistent.index === index, "the store is of the entry that the snapshot is of");
     this.#proposals.failAll("Timeout"); // entries that the state stands for are never seen here: what they came to is not known
@@ -987,6 +1013,7 @@ export class Member {
       this.#clusterVersion.stop();
     }
     if (lost) this.#barrier.leaderChanged();
+    this.#loop.schedule(); // others may have passed on proposals that wait for a leader
     this.#ports.metrics.leaderChanged(leaderId !== 0n, isLeader);
     this.#expectations.check();
     if (!changed) return;
@@ -1008,6 +1035,7 @@ export class Member {
   #tick(): void {
     this.#ticker = this.#ports.clock.after(this.#options.heartbeatMs, () => this.#tick());
     this.#raft.tick();
+    if (this.#forwarded.isKeeping) this.#loop.schedule(); // a transfer may have been given up
     this.#barrier.tick();
     this.#heap.tick();
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());

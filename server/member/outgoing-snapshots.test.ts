@@ -20,6 +20,8 @@ class Place {
   readonly backend = new MemoryBackend();
   readonly sent: OutgoingSnapshot[] = [];
   readonly reports: string[] = [];
+  readonly pauses: number[] = [];
+  wake: () => void = () => undefined;
   failure: Error | undefined;
   readonly outgoing = new OutgoingSnapshots({
     logger: new LogLines(),
@@ -33,6 +35,11 @@ class Place {
       send: (snapshot) => void this.sent.push(snapshot),
       report: (id, wasDelivered) => void this.reports.push(`${id} ${wasDelivered}`),
       nextTurn: () => Promise.resolve(),
+      after: (delayMs, action) => {
+        this.pauses.push(delayMs);
+        this.wake = action;
+        return { cancel: () => void this.pauses.push(-1) };
+      },
     },
   });
 
@@ -120,6 +127,52 @@ test("a state older than what raft asked for, or none at all, is a failure that 
   assert.deepEqual(place.sent, []);
   assert.deepEqual(place.reports, ["2 false", "3 false"]);
   assert.equal(place.backend.openReadViews(), 0);
+});
+
+test("raft hears of failures in a row later and later, so that it asks again later, and at once after a success", async () => {
+  const place = new Place();
+  const fail = async (pauseMs: number) => {
+    const told = place.reports.length;
+    const sent = place.sent.length;
+    await place.wanted(2n);
+    place.outgoing.finished(2n, false);
+    if (pauseMs > 0) {
+      assert.equal(place.pauses.at(-1), pauseMs);
+      await place.wanted(2n);
+      place.outgoing.finished(2n, false);
+      assert.equal(place.sent.length, sent + 1, "nothing is sent before the pause is over");
+      assert.equal(place.reports.length, told);
+      place.wake();
+    }
+    assert.equal(place.reports.length, told + 1);
+  };
+  for (const pauseMs of [0, 200, 400, 800]) await fail(pauseMs);
+  await place.wanted(2n);
+  place.outgoing.finished(2n, true);
+  assert.equal(place.reports.at(-1), "2 true");
+  for (const pauseMs of [0, 200]) await fail(pauseMs);
+  assert.equal(place.pauses.length, 4);
+  assert.equal(place.backend.openReadViews(), 0);
+});
+
+test("who waits to be tried again takes nobody's place, and is given up with the member", async () => {
+  const place = new Place();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    for (const to of [2n, 3n]) {
+      await place.wanted(to);
+      place.outgoing.finished(to, false);
+    }
+  }
+  assert.deepEqual(place.pauses, [200, 200]);
+  await place.wanted(4n);
+  await place.wanted(5n);
+  assert.deepEqual(
+    place.sent.slice(-2).map(({ message }) => message.to),
+    [4n, 5n],
+  );
+  place.outgoing.finished(4n, true);
+  place.outgoing.close();
+  assert.deepEqual(place.pauses, [200, 200, -1, -1]);
 });
 
 test("a body that is given up lets the store go, and does not go on", async () => {

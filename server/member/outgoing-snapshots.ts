@@ -2,17 +2,25 @@
  * Whole states on their way to members that are too far behind for the log. Raft says only who needs one; what is sent is
  * the state as it is applied now, out of one read view, with the index, the term and the voters that this very view holds.
  * One at a time goes to a member, and `SENT_AT_ONCE` in all, for each keeps pages of the store from being used again: who
- * comes above that hears of a failure, and raft asks again. Raft is told once what became of each.
+ * comes above that hears of a failure, and raft asks again. Raft is told once what became of each; of failures in a row
+ * to one member a while later each time, for raft asks again as soon as it knows: a member that refuses what it is sent
+ * would be sent all of it with every heartbeat, and each time there would be something to log.
  */
 import { EtcdError } from "../base/error.ts";
+import { GrowingPause } from "../base/growing-pause.ts";
 import { memberIdText } from "../base/int64.ts";
 import { encodeV2Store } from "../cluster/v2-store.ts";
+import type { Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { OutgoingSnapshot } from "../ports/network.ts";
 import type { Message } from "../proto/raftpb.ts";
 import type { StoreSnapshot } from "./store-snapshot.ts";
 
 export const SENT_AT_ONCE = 2;
+/** Between a failure and the next attempt. */
+const PAUSES = { firstMs: 200, longestMs: 10_000 };
+/** Members whose failures are remembered; of more the oldest is forgotten. */
+const REMEMBERED = 64;
 /** Pieces of 32 KiB in a turn of the loop: about what one slice of the store gives. */
 const PIECES_IN_TURN = 4;
 
@@ -26,13 +34,25 @@ export interface OutgoingSnapshotsHost {
   report(id: bigint, wasDelivered: boolean): void;
   /** Resolves when what waits now has run. */
   nextTurn(): Promise<void>;
+  /** Calls `action` once after `delayMs`. */
+  after(delayMs: number, action: () => void): Timer;
+}
+
+/** One on its way; or one that has failed, of which raft does not know yet. */
+interface Run {
+  /** Once there is one. */
+  body: SnapshotBody | undefined;
+  /** Until raft is told. */
+  pause: Timer | undefined;
 }
 
 export class OutgoingSnapshots {
   readonly #host: OutgoingSnapshotsHost;
   readonly #logger: Logger;
-  /** By receiver; the body once there is one. */
-  readonly #running = new Map<bigint, { body: SnapshotBody | undefined }>();
+  /** By receiver. */
+  readonly #running = new Map<bigint, Run>();
+  /** Of those to whom the last one did not get through. */
+  readonly #pauses = new Map<bigint, GrowingPause>();
 
   constructor({ host, logger }: { host: OutgoingSnapshotsHost; logger: Logger }) {
     this.#host = host;
@@ -43,11 +63,11 @@ export class OutgoingSnapshots {
   wanted(message: Message): void {
     const { to } = message;
     if (this.#running.has(to)) return; // what becomes of that one answers this too
-    if (this.#running.size >= SENT_AT_ONCE) {
+    if (this.#sending >= SENT_AT_ONCE) {
       void this.#host.nextTurn().then(() => this.#host.report(to, false));
       return;
     }
-    const run = { body: undefined };
+    const run: Run = { body: undefined, pause: undefined };
     this.#running.set(to, run);
     void this.#send(message, run);
   }
@@ -55,19 +75,48 @@ export class OutgoingSnapshots {
   /** The network says what became of the snapshot to `id`. */
   finished(id: bigint, wasDelivered: boolean): void {
     const run = this.#running.get(id);
-    if (run === undefined) return;
-    this.#running.delete(id);
+    if (run === undefined || run.pause !== undefined) return;
     run.body?.close();
+    const delayMs = wasDelivered ? this.#succeeded(id) : this.#pauseOf(id).failed();
+    if (delayMs === 0) this.#report(id, wasDelivered);
+    else run.pause = this.#host.after(delayMs, () => this.#report(id, wasDelivered));
+  }
+
+  #report(id: bigint, wasDelivered: boolean): void {
+    this.#running.delete(id);
     this.#host.report(id, wasDelivered);
+  }
+
+  #succeeded(id: bigint): 0 {
+    this.#pauses.delete(id);
+    return 0;
+  }
+
+  #pauseOf(id: bigint): GrowingPause {
+    const known = this.#pauses.get(id);
+    if (known !== undefined) return known;
+    const pause = new GrowingPause(PAUSES);
+    this.#pauses.set(id, pause);
+    if (this.#pauses.size > REMEMBERED) this.#pauses.delete(this.#pauses.keys().next().value as bigint);
+    return pause;
+  }
+
+  get #sending(): number {
+    let sending = 0;
+    for (const { pause } of this.#running.values()) if (pause === undefined) sending++;
+    return sending;
   }
 
   /** The member stops: nothing more is told. */
   close(): void {
-    for (const { body } of this.#running.values()) body?.close();
+    for (const { body, pause } of this.#running.values()) {
+      body?.close();
+      pause?.cancel();
+    }
     this.#running.clear();
   }
 
-  async #send(message: Message, run: { body: SnapshotBody | undefined }): Promise<void> {
+  async #send(message: Message, run: Run): Promise<void> {
     const { to } = message;
     try {
       const body = new SnapshotBody(await this.#host.open(), () => this.#host.nextTurn());

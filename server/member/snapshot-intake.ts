@@ -1,7 +1,8 @@
 /**
  * Whole states that other members send, up to the moment when one takes the place of ours. The file goes to disk as it
- * comes, and is loaded into a second store in slices; all this before raft hears of it, so that a member goes on answering
- * its leader however long it takes. Only the exchange itself is done at once.
+ * comes, is loaded into a second store, and that is read into memory beside the present state: in slices, and all before
+ * raft hears of it, so that a member goes on answering its leader and its clients however long it takes, and a damaged
+ * record is found while the sender can still be told. Only the exchange itself is done at once.
  *
  *     open ─► receiving ─► loading ─► loaded ── raft takes it ─► taken ─► takePlace ─► finished
  *                 └───────────┴──────────┴─ broken off, overtaken by a newer one, or of no use to raft: as if it never came
@@ -16,26 +17,32 @@ import { failpoint } from "../base/failpoint.ts";
 import { memberIdText } from "../base/int64.ts";
 import { BoltError } from "../bolt/format.ts";
 import { BoltFile } from "../bolt/reader.ts";
-import type { Backend, Replacement } from "../ports/backend.ts";
+import type { Backend, BackendReader, Replacement } from "../ports/backend.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Disk, DiskFile } from "../ports/disk.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { SnapshotSink } from "../ports/network.ts";
 import type { ConfState, Message, Snapshot } from "../proto/raftpb.ts";
 import { BoltLoader } from "./bolt-loader.ts";
 import { makeDurableFolder } from "./durable-folder.ts";
+import type { ReadState } from "./read-state.ts";
 import { partPath, receivedPath, removeReceived } from "./received-files.ts";
+import { Turns } from "./turns.ts";
 
 /** Written between two syncs while it comes in: what the page cache holds of it stays small. */
 const SYNC_BYTES = 8 * 2 ** 20;
-/** One slice of loading: some 10 ms. */
-const SLICE_BYTES = 2 ** 20;
-const SLICE_RECORDS = 4000;
+/** Of one transaction: they are handed over in one turn. */
+const COMMIT_BYTES = 2 ** 20;
+const COMMIT_RECORDS = 1000;
 
 export interface IntakeParts {
   readonly disk: Disk;
   readonly backend: Backend;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: string;
+  /** Reads the second store into memory, see `readStateSteps`. */
+  readonly read: (store: BackendReader) => Generator<void, ReadState>;
   /** The newest storage version that is read, "3.7.0". */
   readonly newestVersion: string;
 }
@@ -89,9 +96,9 @@ export class SnapshotIntake {
     return this.#taken(index).prepare();
   }
 
-  /** See `Replacement.takePlace`. */
-  takePlace(index: number): void {
-    this.#taken(index).takePlace();
+  /** See `Replacement.takePlace`. Answers what the store holds, to be taken over in the same turn. */
+  takePlace(index: number): ReadState {
+    return this.#taken(index).takePlace();
   }
 
   /** The log says what the store is of: nothing else need be kept. */
@@ -128,6 +135,7 @@ class Arrival implements SnapshotSink {
   #sizeBytes = 0;
   #unsyncedBytes = 0;
   #replacement: Replacement | undefined;
+  #state: ReadState | undefined;
   /** What must be over before anything is let go of. */
   #work: Promise<unknown> = Promise.resolve();
   #givenUp: Error | undefined;
@@ -178,9 +186,10 @@ class Arrival implements SnapshotSink {
     await this.#during((this.#replacement as Replacement).prepare());
   }
 
-  takePlace(): void {
+  takePlace(): ReadState {
     this.#check();
     (this.#replacement as Replacement).takePlace(); // and stays taken until the log says so: its file is still needed
+    return this.#state as ReadState;
   }
 
   async #load(): Promise<void> {
@@ -192,6 +201,7 @@ class Arrival implements SnapshotSink {
     const replacement = await backend.beginReplacement();
     this.#replacement = replacement;
     const records = await this.#fill(replacement, file);
+    this.#state = await this.#inTurns(this.#parts.read(replacement));
     this.#check();
     this.#markLoaded(file);
     this.phase = "loaded";
@@ -206,14 +216,11 @@ class Arrival implements SnapshotSink {
   /** Answers the number of records. */
   async #fill(replacement: Replacement, file: DiskFile): Promise<number> {
     const { newestVersion } = this.#parts;
-    const options = { sink: replacement, bytesMax: SLICE_BYTES, recordsMax: SLICE_RECORDS, newestVersion };
-    const steps = new BoltLoader(options).steps(BoltFile.open(sourceOf(file, this.#sizeBytes)));
-    let step = steps.next();
-    for (; step.done !== true; step = steps.next()) {
-      await replacement.commit();
-      this.#check();
-    }
-    const { consistentIndex, records } = step.value;
+    const options = { sink: replacement, bytesMax: COMMIT_BYTES, recordsMax: COMMIT_RECORDS, newestVersion };
+    const loader = new BoltLoader(options);
+    const steps = loader.steps(BoltFile.open(sourceOf(file, this.#sizeBytes)));
+    const commit = () => (loader.isFull ? replacement.commit() : undefined);
+    const { consistentIndex, records } = await this.#inTurns(steps, commit);
     const { index, term, confState } = this.mark;
     if (consistentIndex > index)
       throw new BoltError(`the file is of entry ${consistentIndex}, the message with it of entry ${index}`);
@@ -222,6 +229,21 @@ class Arrival implements SnapshotSink {
     storeConfState(replacement, confState);
     await replacement.commit();
     return records;
+  }
+
+  /** Runs the steps in slices; after each of them `between`, if it answers a promise, has a turn of its own. */
+  async #inTurns<T>(steps: Generator<void, T>, between: () => Promise<void> | undefined = () => undefined): Promise<T> {
+    const turns = new Turns(this.#parts.clock);
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value;
+      const waiting = between();
+      if (waiting === undefined) await turns.step();
+      else {
+        await waiting;
+        await turns.others();
+      }
+      this.#check();
+    }
   }
 
   /** From here on a start that finds the store exchanged knows why. */

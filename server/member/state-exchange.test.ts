@@ -1,13 +1,22 @@
 /** A member in virtual time that is sent the state of another one: what it makes of it, and of a crash at any moment. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { put } from "../../test/support/apply-state.ts";
+import { ALL_KEYS, put } from "../../test/support/apply-state.ts";
 import { MemberWorld } from "../../test/support/member-world.ts";
 import { loadConsistentIndex } from "../apply/consistent-index.ts";
 import { utf8Bytes } from "../base/bytes.ts";
 import { encodeV2Store } from "../cluster/v2-store.ts";
 import type { Receiver } from "../ports/network.ts";
-import { AlarmAction, AlarmType, type PutRequest, WatchCreateRequest } from "../proto/etcdserverpb.ts";
+import {
+  AlarmAction,
+  AlarmType,
+  type PutRequest,
+  RangeRequest,
+  type RangeResponse,
+  RequestOp,
+  TxnRequest,
+  WatchCreateRequest,
+} from "../proto/etcdserverpb.ts";
 import { ConfState, Message, MessageType } from "../proto/raftpb.ts";
 import type { Member } from "./member.ts";
 import { NO_NETWORK } from "./peers.ts";
@@ -28,8 +37,8 @@ interface Sent {
   readonly members: Awaited<ReturnType<Member["members"]>>;
 }
 
-/** The state of a member that has added another one. */
-async function makeState(): Promise<Sent> {
+/** The state of a member that has added another one; `more` keys beside the few that tests look at. */
+async function makeState(more = 0): Promise<Sent> {
   const source = new MemberWorld();
   const member = await source.start();
   const { id } = await source.come(member.leaseGrant({ id: 7n, ttl: 600 }));
@@ -37,6 +46,7 @@ async function makeState(): Promise<Sent> {
     const request = put(`key ${n}`, "v".repeat(400)).value as PutRequest;
     await source.come(member.put(n === 0 ? { ...request, lease: id } : request));
   }
+  for (let first = 0; first < more; first += MORE_AT_ONCE) await source.come(member.txn(manyPuts(first)));
   await source.come(member.alarm({ action: AlarmAction.ACTIVATE, memberId: 9n, alarm: AlarmType.CORRUPT }));
   const { id: added } = (await source.come(member.changes.add([OWN_URL], true))) as { id: bigint };
   const snapshot = await source.come(member.snapshot());
@@ -57,6 +67,24 @@ async function makeState(): Promise<Sent> {
   const { hash } = await source.come(member.hashKv(0));
   const members = await source.come(member.members(false));
   return { message, bytes, index: metadata.index, hash, clusterId: member.clusterId, members };
+}
+
+const MORE_AT_ONCE = 100;
+
+function manyPuts(first: number): TxnRequest {
+  const success = Array.from({ length: MORE_AT_ONCE }, (_, n) =>
+    RequestOp.create({ request: { kind: "put", value: put(`more ${first + n}`, "v").value as PutRequest } }),
+  );
+  return TxnRequest.create({ success });
+}
+
+/** The same with other bytes where `text` is first found in the file, from `shift` on. */
+function damaged(sent: Sent, text: string, shift: number, bytes: readonly number[]): Sent {
+  const file = Buffer.concat(sent.bytes);
+  const at = file.indexOf(text);
+  assert.ok(at > 0, `"${text}" is in the file`);
+  file.set(bytes, at + shift);
+  return { ...sent, bytes: [file] };
 }
 
 /** The member that was added, before it knows anything. */
@@ -194,6 +222,45 @@ test("a damaged file is refused and changes nothing; the next one is taken", asy
   );
   assert.deepEqual(joiner.world.fatal, []);
   await joiner.take(sent);
+  await assertLevel(joiner, sent);
+});
+
+test("a damaged record is found before raft hears of the state, and the sender is told which", async () => {
+  const sent = await makeState();
+  const joiner = new Joiner(sent);
+  await joiner.begin();
+  for (const { text, shift, bytes, found } of [
+    { text: "key 3", shift: -1, bytes: [0xff], found: /revision \d+\.0 in bucket "key" is no KeyValue/ },
+    { text: '{"id":', shift: 0, bytes: [0x21], found: /bucket "members" is damaged/ },
+    { text: "\0\0\0\0\0\0\0\x07\x08\x07\x10", shift: 8, bytes: [0xff], found: /lease 7 in bucket "lease" is no lease/ },
+  ]) {
+    await assert.rejects(joiner.take(damaged(sent, text, shift, bytes)), found);
+    assert.equal(joiner.world.member.status().raftIndex, 0, "raft has not heard of it");
+    assert.deepEqual(joiner.world.disk.list(FOLDER), []);
+  }
+  assert.deepEqual(joiner.world.fatal, []);
+  await joiner.take(sent);
+  await assertLevel(joiner, sent);
+});
+
+test("while a state is loaded and read everybody has turns, and serializable reads are of the present state to the last", async () => {
+  const sent = await makeState(20_000);
+  const joiner = new Joiner(sent);
+  const member = await joiner.begin();
+  const { clock } = joiner.world;
+  const everything = { ...RangeRequest.create(ALL_KEYS), serializable: true, countOnly: true };
+  const count = () => (member.range(everything) as RangeResponse).count;
+  const seen: number[] = [];
+  const soon = clock.soon.bind(clock);
+  clock.soon = (action) =>
+    soon(() => {
+      if (member.status().raftIndex < sent.index) seen.push(count());
+      action();
+    });
+  await joiner.take(sent);
+  assert.ok(seen.length > 40, `${seen.length} turns were had`);
+  assert.deepEqual(new Set(seen), new Set([0]), "none of it shows before all of it does");
+  assert.equal(count(), 20_030);
   await assertLevel(joiner, sent);
 });
 

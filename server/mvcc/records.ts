@@ -3,7 +3,7 @@
  * `meta`. The index says which versions exist: one that is missing here is damage, and reading it stops the process.
  */
 import { copyBytes, utf8Bytes } from "../base/bytes.ts";
-import { type Backend, CorruptRecord } from "../ports/backend.ts";
+import { type Backend, type BackendReader, CorruptRecord } from "../ports/backend.ts";
 import { isRevisionKey, mainOf, revisionKey } from "./revision.ts";
 
 const SCHEDULED_KEY = utf8Bytes("scheduledCompactRev");
@@ -11,37 +11,25 @@ const FINISHED_KEY = utf8Bytes("finishedCompactRev");
 
 export type RecordVisitor = (revisionKey: Uint8Array, value: Uint8Array) => boolean | undefined;
 
-export class Records {
-  readonly #backend: Backend;
+/** What can be asked of the records of a store, also of one that is only read. */
+export class RecordReader {
+  readonly #reader: BackendReader;
 
-  constructor(backend: Backend) {
-    this.#backend = backend;
+  constructor(reader: BackendReader) {
+    this.#reader = reader;
   }
 
   /** The encoded KeyValue of a put. Throws `CorruptRecord` when it is not there. */
   read(main: number, sub: number): Uint8Array {
-    const value = this.#backend.get("key", revisionKey(main, sub));
+    const value = this.#reader.get("key", revisionKey(main, sub));
     if (value === undefined)
       throw new CorruptRecord(`the record of revision ${main}.${sub} is missing in bucket "key"`);
     return value;
   }
 
-  put(main: number, sub: number, kv: Uint8Array): void {
-    this.#backend.put("key", revisionKey(main, sub), kv);
-  }
-
-  /** `kv` holds only the key. */
-  putTombstone(main: number, sub: number, kv: Uint8Array): void {
-    this.#backend.put("key", revisionKey(main, sub, true), kv);
-  }
-
-  delete(main: number, sub: number, tombstone: boolean): void {
-    this.#backend.delete("key", revisionKey(main, sub, tombstone));
-  }
-
   /** Visits the records with `from <= main revision <= to` in order until `visit` answers false. */
   scan(from: number, to: number, visit: RecordVisitor): void {
-    this.#backend.scan("key", revisionKey(from, 0), revisionKey(to + 1, 0), visit);
+    this.#reader.scan("key", revisionKey(from, 0), revisionKey(to + 1, 0), visit);
   }
 
   /**
@@ -59,7 +47,7 @@ export class Records {
     let last: Uint8Array | undefined;
     const start = after === undefined ? revisionKey(0, 0) : following(after);
     const end = to === undefined ? undefined : revisionKey(to + 1, 0);
-    this.#backend.scanLent("key", start, end, (key, record, from, to) => {
+    this.#reader.scanLent("key", start, end, (key, record, from, to) => {
       if (!isRevisionKey(key)) throw new CorruptRecord(`a key of ${key.length} bytes in bucket "key" is no revision`);
       left--;
       if (left === 0) last = copyBytes(key);
@@ -71,7 +59,7 @@ export class Records {
 
   /** Throws `CorruptRecord` when the store has another number of records than were `found`. */
   checkCount(found: number): void {
-    const count = this.#backend.recordCount("key") ?? found;
+    const count = this.#reader.recordCount("key") ?? found;
     if (count !== found) throw new CorruptRecord(`${found} of ${count} records are found in bucket "key"`);
   }
 
@@ -83,17 +71,41 @@ export class Records {
     return this.#mark(FINISHED_KEY);
   }
 
+  #mark(key: Uint8Array): number | undefined {
+    const value = this.#reader.get("meta", key);
+    if (value === undefined) return undefined;
+    if (!isRevisionKey(value)) throw new CorruptRecord(`the mark of a compaction in bucket "meta" is no revision`);
+    return mainOf(value);
+  }
+}
+
+export class Records extends RecordReader {
+  readonly #backend: Backend;
+
+  constructor(backend: Backend) {
+    super(backend);
+    this.#backend = backend;
+  }
+
+  put(main: number, sub: number, kv: Uint8Array): void {
+    this.#backend.put("key", revisionKey(main, sub), kv);
+  }
+
+  /** `kv` holds only the key. */
+  putTombstone(main: number, sub: number, kv: Uint8Array): void {
+    this.#backend.put("key", revisionKey(main, sub, true), kv);
+  }
+
+  delete(main: number, sub: number, tombstone: boolean): void {
+    this.#backend.delete("key", revisionKey(main, sub, tombstone));
+  }
+
   scheduleCompaction(revision: number): void {
     this.#backend.put("meta", SCHEDULED_KEY, revisionKey(revision, 0));
   }
 
   finishCompaction(revision: number): void {
     this.#backend.put("meta", FINISHED_KEY, revisionKey(revision, 0));
-  }
-
-  #mark(key: Uint8Array): number | undefined {
-    const value = this.#backend.get("meta", key);
-    return value === undefined ? undefined : mainOf(value);
   }
 }
 

@@ -1,14 +1,14 @@
 /**
- * Rebuilds the index from the records, in slices: first all keys by their hash, as they are met, then the tree in the
+ * Builds the contents of a store from its records, in slices: first all keys by their hash, as they are met, then the tree in the
  * order of the keys, which no insertion has to look for its place in.
  */
 import { type ByteString, toByteString } from "../base/bytes.ts";
 import { nameSortSteps, sharedLength } from "../base/name-sort.ts";
-import { CorruptRecord } from "../ports/backend.ts";
+import { type BackendReader, CorruptRecord } from "../ports/backend.ts";
 import { type KeyFacts, readKeyFacts } from "../proto/mvccpb.ts";
-import { Compaction } from "./compaction.ts";
+import { Contents } from "./contents.ts";
 import { KeyIndex } from "./key-index.ts";
-import type { Keyspace } from "./keyspace.ts";
+import { RecordReader } from "./records.ts";
 import { isTombstone, mainOf, readRevision, subOf } from "./revision.ts";
 import { RevisionOrder } from "./revision-order.ts";
 import type { Rebuild } from "./tree-index.ts";
@@ -17,12 +17,13 @@ const RECORD_SLICE = 2000;
 const KEY_SLICE = 10_000;
 
 /** Yields the records read so far after every slice. Throws `CorruptRecord`. `hashSeed`: see `KeyTable`. */
-export function* restore(space: Keyspace, hashSeed: number): Generator<number, void, void> {
-  space.reset();
-  const finished = space.records.finishedCompaction ?? -1;
-  const scheduled = space.records.scheduledCompaction ?? -1;
-  const order = new RevisionOrder(Math.max(finished, scheduled, space.currentRevision));
-  const index = space.index.rebuild(hashSeed);
+export function* readContents(reader: BackendReader, hashSeed: number): Generator<number, Contents, void> {
+  const stored = new RecordReader(reader);
+  const contents = new Contents();
+  const finished = stored.finishedCompaction ?? -1;
+  const scheduled = stored.scheduledCompaction ?? -1;
+  const order = new RevisionOrder(Math.max(finished, scheduled, contents.currentRevision));
+  const index = contents.index.rebuild(hashSeed);
   const found: Found = {
     names: [],
     entries: [],
@@ -32,15 +33,15 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   };
   let records = 0;
   for (let after: Uint8Array | undefined; ; ) {
-    after = space.records.slice(after, undefined, RECORD_SLICE, (revisionKey, record, from, to) => {
+    after = stored.slice(after, undefined, RECORD_SLICE, (revisionKey, record, from, to) => {
       order.next(mainOf(revisionKey), subOf(revisionKey));
-      addRecord(space, index, found, revisionKey, record, from, to);
+      addRecord(contents, index, found, revisionKey, record, from, to);
       records++;
     });
     if (after === undefined) break;
     yield records;
   }
-  space.records.checkCount(records);
+  stored.checkCount(records);
   for (const _ of nameSortSteps(found.names, found.entries, found.shared)) yield records;
   const { names, entries } = found;
   for (let from = 0; from < names.length; from += KEY_SLICE) {
@@ -49,10 +50,10 @@ export function* restore(space: Keyspace, hashSeed: number): Generator<number, v
   }
   index.finish();
   // All that was ever compacted may have been deleted, up to the newest record: revisions do not go down for it.
-  space.currentRevision = Math.max(space.currentRevision, finished, scheduled);
-  space.compactRevision = Math.max(finished, scheduled);
-  // What the interrupted one has deleted is not known: its hash would not be everyone's.
-  if (scheduled > finished) space.compactions.push(new Compaction(space, scheduled, undefined));
+  contents.currentRevision = Math.max(contents.currentRevision, finished, scheduled);
+  contents.compactRevision = Math.max(finished, scheduled);
+  if (scheduled > finished) contents.interrupted = scheduled;
+  return contents;
 }
 
 /** The keys in the order in which they were met, which is not theirs. */
@@ -71,7 +72,7 @@ const NO_FACTS: KeyFacts = { keyFrom: 0, keyTo: 0, createRevision: 0, modRevisio
 
 /** Its value are the bytes of `record` from `from` up to `to`. */
 function addRecord(
-  space: Keyspace,
+  contents: Contents,
   index: Rebuild,
   found: Found,
   revisionKey: Uint8Array,
@@ -84,7 +85,7 @@ function addRecord(
   const deletes = isTombstone(revisionKey);
   if (to === from && !deletes) {
     // A restored snapshot whose revision was raised: the record, of no key, only says how far.
-    space.currentRevision = main;
+    contents.currentRevision = main;
     return;
   }
   const { facts } = found;
@@ -102,7 +103,7 @@ function addRecord(
   const known = index.get(record, keyFrom, keyTo);
   if (known === undefined) {
     const name = toByteString(record, keyFrom, keyTo);
-    const entry = new KeyIndex(space.versions, name, main, sub, createRevision, version, leased);
+    const entry = new KeyIndex(contents.versions, name, main, sub, createRevision, version, leased);
     index.addAsked(entry);
     found.shared = sharedLength(name, found.names[0] ?? name, found.shared);
     found.names.push(name);
@@ -111,9 +112,9 @@ function addRecord(
     known.append(main, sub, createRevision, version);
     known.leased = leased;
   }
-  if (!deletes && leased) space.leases.set(toByteString(record, keyFrom, keyTo), lease);
-  else if (space.leases.size > 0) space.leases.delete(toByteString(record, keyFrom, keyTo));
-  space.currentRevision = main;
+  if (!deletes && leased) contents.leases.set(toByteString(record, keyFrom, keyTo), lease);
+  else if (contents.leases.size > 0) contents.leases.delete(toByteString(record, keyFrom, keyTo));
+  contents.currentRevision = main;
 }
 
 function readFacts(record: Uint8Array, from: number, to: number, facts: KeyFacts, revisionKey: Uint8Array): void {

@@ -12,13 +12,14 @@ import { EtcdError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Backend } from "../ports/backend.ts";
 import { Compaction } from "./compaction.ts";
+import type { Contents } from "./contents.ts";
 import type { Change } from "./event.ts";
 import { changeOf } from "./event.ts";
 import { type HashSteps, hashBackendSteps, hashKv, type KeyspaceHash } from "./hash.ts";
 import type { Version } from "./key-index.ts";
 import { Keyspace } from "./keyspace.ts";
 import { type RangeOptions, type RangeResult, readRange } from "./read.ts";
-import { restore } from "./restore.ts";
+import { readContents } from "./restore.ts";
 import { type Revision, readRevision } from "./revision.ts";
 import { RevisionOrder } from "./revision-order.ts";
 import { keyRange } from "./tree-index.ts";
@@ -41,13 +42,17 @@ export class Store {
   }
 
   /**
-   * Reads the whole backend, also again after its content was replaced. Yields the records read so far after every slice
-   * of some milliseconds. A compaction that was interrupted is then `pendingCompaction`. Throws `CorruptRecord`. `hashSeed`: any 32 bits, see
-   * `KeyTable`.
+   * Reads the whole backend. Yields the records read so far after every slice of some milliseconds. A compaction that was
+   * interrupted is then `pendingCompaction`. Throws `CorruptRecord`. `hashSeed`: any 32 bits, see `KeyTable`.
    */
   *restore(hashSeed = 0): Generator<number, void, void> {
-    this.#restored = false;
-    yield* restore(this.#space, hashSeed);
+    this.adopt(yield* readContents(this.#space.backend, hashSeed));
+  }
+
+  /** The backend holds other records from now on, and these are their contents: at once, instead of what was read before. */
+  adopt(contents: Contents): void {
+    assert(!this.#writing, "no change is under way when the contents are exchanged");
+    this.#space.adopt(contents);
     this.#restored = true;
   }
 
@@ -83,8 +88,8 @@ export class Store {
 
   /** The living keys that have a lease, once after `restore`; the store does not remember them. */
   *aliveLeases(): Generator<[ByteString, bigint], void, void> {
-    yield* this.#space.leases;
-    this.#space.leases = new Map();
+    yield* this.#space.leases.entries();
+    this.#space.leases.clear();
   }
 
   /** See `RangeOptions`. Throws `EtcdError` Compacted or FutureRevision. */

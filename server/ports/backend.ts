@@ -66,12 +66,15 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+/** What reading a store takes, whoever writes it. */
+export type BackendReader = Pick<Backend, "get" | "scan" | "scanLent" | "recordCount">;
+
 /**
- * A store that is to take the place of another:
+ * A store that is to take the place of another. It is read between commits, when everything put is durable:
  *
  *     put ... commit ... put ... commit ─► prepare ─► takePlace      at any point before: discard
  */
-export interface Replacement {
+export interface Replacement extends BackendReader {
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
   /** Puts since the last `commit` was called. */
   pendingOperations(): number;

@@ -73,6 +73,11 @@ export class RawNode {
     return this.#raft.role === "leader";
   }
 
+  /** It leads, and takes no proposals, for another member is about to. */
+  get isHandingOver(): boolean {
+    return this.isLeader && this.#raft.transferTarget !== NONE;
+  }
+
   /** 0n: none known. */
   get leaderId(): bigint {
     return this.#raft.leaderId;

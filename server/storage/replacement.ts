@@ -11,7 +11,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import { WorldError } from "../base/error.ts";
-import type { Replacement } from "../ports/backend.ts";
+import type { LentVisitor, Replacement } from "../ports/backend.ts";
 import type { Bucket } from "../ports/buckets.ts";
 import type { Batch } from "./batch.ts";
 import { copyPath, removeCopy, renameCopy, renameCopyLock, syncFolder } from "./data-dir.ts";
@@ -79,6 +79,31 @@ export class LmdbReplacement implements Replacement {
     batch.release();
   }
 
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    this.#mayRead();
+    return this.#file.get(bucket, key);
+  }
+
+  scan(
+    bucket: Bucket,
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean | undefined,
+  ): void {
+    this.#mayRead();
+    for (const { key, value } of this.#file.scan(bucket, from, to)) if (visit(key, value) === false) return;
+  }
+
+  scanLent(bucket: "key", from: Uint8Array, to: Uint8Array | undefined, visit: LentVisitor): void {
+    this.#mayRead();
+    this.#file.visit(bucket, from, to, visit);
+  }
+
+  recordCount(bucket: Bucket): number | undefined {
+    this.#mayRead();
+    return this.#file.recordCount(bucket);
+  }
+
   async prepare(): Promise<void> {
     assert(!this.#isOver && this.pendingOperations() === 0, "what takes the place is durable");
     this.#old = await open(this.#path, "r");
@@ -102,6 +127,11 @@ export class LmdbReplacement implements Replacement {
       .close()
       .then(() => old.close())
       .catch(() => undefined);
+  }
+
+  #mayRead(): void {
+    const isDurable = this.#writing === undefined && this.pendingOperations() === 0;
+    assert(!this.#isOver && isDurable, "a replacement is read between its commits");
   }
 
   async discard(): Promise<void> {

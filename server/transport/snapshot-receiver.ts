@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AssertionFailure } from "../base/assert.ts";
+import { GrowingPause } from "../base/growing-pause.ts";
 import { memberIdText } from "../base/int64.ts";
 import type { Receiver, SnapshotSink } from "../ports/network.ts";
 import { type Message, MessageType } from "../proto/raftpb.ts";
@@ -16,6 +17,22 @@ import type { Surroundings } from "./surroundings.ts";
 export const SNAPSHOT_MESSAGE_MAX_BYTES = 64 * 1024 * 1024;
 /** Snapshots that may come in at a time. A newer one of the same member ends its older one, which it has given up. */
 export const SNAPSHOTS_MAX = 4;
+
+/**
+ * Between two lines of the log about failures in a row of one sender: etcd's leader tries again with each heartbeat. Those
+ * in between are counted.
+ */
+const LOG_PAUSES = { firstMs: 1000, longestMs: 600_000 };
+/** Senders whose failures are remembered; of more the oldest is forgotten. */
+const REMEMBERED = 64;
+
+/** A sender's failures in a row. */
+interface Failures {
+  readonly pause: GrowingPause;
+  /** Monotonic milliseconds; nothing is logged before. */
+  quietUntilMs: number;
+  unlogged: number;
+}
 
 /** A refusal with its status. */
 class Refused extends Error {
@@ -38,6 +55,8 @@ export class SnapshotReceiver {
   readonly #series: NetworkSeries;
   /** By sender. */
   readonly #running = new Map<bigint, IncomingMessage>();
+  /** By sender, as the log names it. */
+  readonly #failures = new Map<string, Failures>();
 
   constructor(world: Surroundings, receiver: Receiver, series: NetworkSeries) {
     this.#world = world;
@@ -107,11 +126,13 @@ export class SnapshotReceiver {
     const sink = await this.#open(message, request);
     const from = memberIdText(message.from);
     this.#series.snapshotReceiveInflight.with(from).inc();
-    this.#world.logger.info("receiving database snapshot", {
-      "local-member-id": memberIdText(this.#world.identity.memberId),
-      "remote-snapshot-sender-id": from,
-      "incoming-snapshot-index": metadata.index,
-    });
+    if (!this.#isQuiet(from)) {
+      this.#world.logger.info("receiving database snapshot", {
+        "local-member-id": memberIdText(this.#world.identity.memberId),
+        "remote-snapshot-sender-id": from,
+        "incoming-snapshot-index": metadata.index,
+      });
+    }
     return { message, sink };
   }
 
@@ -136,8 +157,31 @@ export class SnapshotReceiver {
     if (this.#running.get(from) === request) this.#running.delete(from);
   }
 
+  #isQuiet(from: string): boolean {
+    const failures = this.#failures.get(from);
+    return failures !== undefined && this.#world.clock.monotonicMs() < failures.quietUntilMs;
+  }
+
+  #logFailure(from: string, error: Error): void {
+    if (this.#isQuiet(from)) {
+      (this.#failures.get(from) as Failures).unlogged++;
+      return;
+    }
+    const failures = this.#failures.get(from) ?? { pause: new GrowingPause(LOG_PAUSES), quietUntilMs: 0, unlogged: 0 };
+    this.#world.logger.warn("failed to save incoming database snapshot", {
+      "remote-snapshot-sender-id": from,
+      error: textOf(error),
+      ...(failures.unlogged > 0 && { "failures-not-logged": failures.unlogged }),
+    });
+    failures.unlogged = 0;
+    failures.quietUntilMs = this.#world.clock.monotonicMs() + failures.pause.failed();
+    this.#failures.set(from, failures);
+    if (this.#failures.size > REMEMBERED) this.#failures.delete(this.#failures.keys().next().value as string);
+  }
+
   #succeeded({ from, snapshot }: Message, start: number): void {
     const tookMs = this.#world.clock.monotonicMs() - start;
+    this.#failures.delete(memberIdText(from));
     this.#series.snapshotReceiveSuccess.with(memberIdText(from)).inc();
     this.#series.snapshotReceiveSeconds.with(memberIdText(from)).observe(tookMs / 1000);
     this.#world.logger.info("received and saved database snapshot", {
@@ -151,10 +195,7 @@ export class SnapshotReceiver {
     const error = cause instanceof Error ? cause : new Error(String(cause));
     const from = arrival === undefined ? "UNKNOWN_SNAPSHOT_SENDER" : memberIdText(arrival.message.from);
     this.#series.snapshotReceiveFailures.with(from).inc();
-    this.#world.logger.warn("failed to save incoming database snapshot", {
-      "remote-snapshot-sender-id": from,
-      error: textOf(error),
-    });
+    this.#logFailure(from, error);
     arrival?.sink.abort(error);
     if (response.destroyed) return;
     response.setHeader("Connection", "close"); // what is left of the file is not read

@@ -142,6 +142,40 @@ test("a refusal, a body that fails and a member that is gone are failures, and t
   });
 });
 
+test("failures in a row are logged less and less, and the first one after a success at once", async () => {
+  await withMembers(2, async ([one, two]) => {
+    assert.ok(one !== undefined && two !== undefined);
+    let damaged = true;
+    two.openSnapshot = (message) => ({
+      write: () => undefined,
+      end: async () => {
+        if (damaged) throw new Error("record 7 is damaged");
+        two.snapshots.push({ message, body: new Uint8Array() });
+      },
+      abort: () => undefined,
+    });
+    const send = async () => {
+      const told = one.snapshotsSent.length;
+      one.network.sendSnapshot({ message: snapMessage(), sizeBytes: 0, body: pieces(1) });
+      await eventually(() => one.snapshotsSent.length > told, "it is reported");
+    };
+    const lines = () => two.log.lines.filter(({ message }) => message.startsWith("failed to save")).length;
+    for (let n = 0; n < 25; n++) await send();
+    assert.ok(one.snapshotsSent.every(({ wasDelivered }) => !wasDelivered));
+    const logged = lines();
+    assert.ok(logged >= 2 && logged <= 8, `${logged} of 25 were logged`);
+    assert.match(
+      String(two.log.lines.find(({ message }) => message.startsWith("failed"))?.fields["error"]),
+      /record 7/,
+    );
+    damaged = false;
+    await send();
+    damaged = true;
+    await send();
+    assert.equal(lines(), logged + 1);
+  });
+});
+
 test("a second snapshot to a member, while one is on its way, is a failure at once", async () => {
   await withMembers(2, async ([one, two]) => {
     assert.ok(one !== undefined && two !== undefined);

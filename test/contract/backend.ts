@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromByteString, toByteString, utf8Bytes, utf8Text } from "../../server/base/bytes.ts";
 import { Prng } from "../../server/base/prng.ts";
-import { type Backend, BackendFull } from "../../server/ports/backend.ts";
+import { type Backend, BackendFull, type BackendReader } from "../../server/ports/backend.ts";
 import { BUCKETS, type Bucket } from "../../server/ports/buckets.ts";
 
 /** A place where one store lives, emptied by `remove`. */
@@ -447,8 +447,22 @@ export function backendContract(name: string, newPlace: () => BackendPlace): voi
     next.put("key", utf8Bytes("new"), utf8Bytes("1"));
     assert.equal(next.pendingOperations(), 1);
     await next.commit();
+    assert.deepEqual(rows(next, "key"), ["new=1"]);
+    assert.equal(next.recordCount("key"), 1);
     next.put("key", utf8Bytes("newer"), utf8Bytes("2"));
     await next.commit();
+    assert.deepEqual(rows(next, "key", "newe", "newz"), ["newer=2"]);
+    assert.equal(next.recordCount("key"), 2);
+    const lent: string[] = [];
+    next.scanLent(
+      "key",
+      utf8Bytes("a"),
+      undefined,
+      (key, record, from, to) => lent.push(`${utf8Text(key)}=${utf8Text(record.slice(from, to))}`) < 1,
+    );
+    assert.deepEqual(lent, ["new=1"], "until the visitor has enough");
+    assert.equal(text(next.get("key", utf8Bytes("newer"))), "2");
+    assert.equal(next.get("key", utf8Bytes("old")), undefined);
     backend.put("key", utf8Bytes("old"), utf8Bytes("2"));
     await backend.commit();
     assert.deepEqual(rows(backend, "key"), ["old=2"], "the store goes on");
@@ -517,7 +531,7 @@ function listOf(model: ReadonlyMap<string, string>): string[] {
   return [...model].sort(([left], [right]) => (left < right ? -1 : 1)).map(([key, value]) => `${key}=${value}`);
 }
 
-function rows(backend: Backend, bucket: Bucket, from = "", to?: string): string[] {
+function rows(backend: BackendReader, bucket: Bucket, from = "", to?: string): string[] {
   const found: string[] = [];
   backend.scan(bucket, utf8Bytes(from), to === undefined ? undefined : utf8Bytes(to), (key, value) => {
     found.push(`${utf8Text(key)}=${utf8Text(value)}`);

@@ -5,13 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { utf8Bytes } from "../../server/base/bytes.ts";
 import { Prng } from "../../server/base/prng.ts";
 import { SERVICES } from "../../server/proto/services.ts";
+import { ClusterProcess } from "../support/cluster-process.ts";
 import { KVORUM_COMMAND, ServerProcess } from "../support/server-process.ts";
 import { requireTool } from "../support/tools.ts";
 import { type Contents, contents, digestOf, fill, kvorum, serve, tryKvorum } from "./snapshot-support.ts";
@@ -26,10 +27,11 @@ function folderFor(t: { after(action: () => void): void }): string {
 }
 
 for (const name of ["etcd", "etcd-3.6"]) {
-  test(`a directory of ${name} is imported, taken over, exported to etcd 3.7 and taken back (seed ${SEED})`, async (t) => {
+  test(`a directory of ${name} is imported, taken over, exported to etcd 3.7 and taken back, and exported to 3.6 (seed ${SEED})`, async (t) => {
     const etcd = requireTool(t, name);
     const etcd37 = requireTool(t, "etcd");
-    if (etcd === undefined || etcd37 === undefined) return;
+    const etcd36 = requireTool(t, "etcd-3.6");
+    if (etcd === undefined || etcd37 === undefined || etcd36 === undefined) return;
     const folder = folderFor(t);
     const theirs = join(folder, "theirs");
     const before = await serve(etcd, theirs, async (client) => {
@@ -60,8 +62,54 @@ for (const name of ["etcd", "etcd-3.6"]) {
       return contents(client);
     });
     assert.deepEqual(await serve(undefined, exported, contents), onward);
+
+    const lower = join(folder, "lower");
+    await kvorum("export", exported, "--data-dir", lower, "--for", "3.6");
+    const below = await serve(etcd36, lower, async (client) => {
+      assert.deepEqual(await contents(client), onward);
+      await client.unary(kv.put, { key: utf8Bytes("by"), value: utf8Bytes("3.6") });
+      return contents(client);
+    });
+    assert.deepEqual(await serve(etcd36, lower, contents), below);
+    assert.deepEqual(await serve(undefined, lower, contents), below);
   });
 }
+
+test("three members whose logs were cut are exported to etcd 3.6 and go on as its cluster", async (t) => {
+  const etcd36 = requireTool(t, "etcd-3.6");
+  if (etcd36 === undefined) return;
+  const folder = folderFor(t);
+  const program = join(folder, "program");
+  const becomes = (...command: readonly string[]) =>
+    writeFileSync(program, `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(" ")} "$@"\n`, { mode: 0o755 });
+  becomes(...KVORUM_COMMAND);
+  const specs = ["m0", "m1", "m2"].map((name) => ({ name, command: [program] }));
+  const cluster = await ClusterProcess.start(specs, ["--snapshot-count=30", "--snapshot-catchup-entries=5"]);
+  try {
+    for (let n = 0; n < 100; n++) await cluster.any().put(`key ${n}`, "x".repeat(1000));
+    const before = await cluster.level();
+    const added = await cluster.join({ name: "m3", command: [program] });
+    await cluster.level();
+    await cluster.leave(added);
+    for (const [at, { server }] of cluster.members.entries()) {
+      await server.stop();
+      const exported = join(folder, `exported-${at}`);
+      await kvorum("export", server.dataDir, "--data-dir", exported, "--for", "3.6");
+      rmSync(server.dataDir, { recursive: true });
+      cpSync(exported, server.dataDir, { recursive: true });
+    }
+    becomes(etcd36);
+    await Promise.all(cluster.members.map(({ server }) => server.launch()));
+    assert.deepEqual(await cluster.level(), before);
+    for (const member of cluster.members) await member.put(member.name, "through 3.6");
+    assert.equal((await cluster.level()).revision, before.revision + 3);
+  } catch (error) {
+    t.diagnostic(cluster.logs);
+    throw error;
+  } finally {
+    await cluster.remove();
+  }
+});
 
 test("a directory that an etcd is running on is left alone", async (t) => {
   const etcd = requireTool(t, "etcd");

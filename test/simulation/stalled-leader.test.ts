@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EtcdError } from "../../server/base/error.ts";
 import { memberIdOf } from "../../server/cluster/ids.ts";
+import type { Member } from "../../server/member/member.ts";
 import { LeaseGrantRequest, LeaseRevokeRequest } from "../../server/proto/etcdserverpb.ts";
 import { OPTIONS } from "./one-member.ts";
 import { Place, type PlaceHost, urlOf } from "./place.ts";
@@ -66,8 +67,9 @@ class Stage {
   }
 }
 
-test("a leader that was stopped renews no lease that has ended under another leader (etcd #15247, second half)", async () => {
-  const stage = new Stage(1);
+/** A leader that was stopped while another one was elected and revoked lease 7; it has not heard of that yet. */
+async function stalled(seed: number): Promise<{ stage: Stage; member: Member }> {
+  const stage = new Stage(seed);
   await stage.until("all serve", () => (stage.places.every(({ isServing }) => isServing) ? true : undefined));
   const old = await stage.until("somebody leads", () => stage.leader());
   const oldMember = old.member;
@@ -78,5 +80,15 @@ test("a leader that was stopped renews no lease that has ended under another lea
   assert.equal(typeof (await stage.outcome(next.leaseRevoke(LeaseRevokeRequest.create({ id: 7n })))), "object");
   old.clock.resume();
   assert.ok(oldMember.isLeader, "it has not heard of the other yet");
-  assert.equal(await stage.outcome(oldMember.leaseRenew(7n)), "LeaseNotFound");
+  return { stage, member: oldMember };
+}
+
+test("a leader that was stopped renews no lease that has ended under another leader (etcd #15247, second half)", async () => {
+  const { stage, member } = await stalled(1);
+  assert.equal(await stage.outcome(member.leaseRenew(7n)), "LeaseNotFound");
+});
+
+test("a leader that was stopped tells no time of a lease that has ended under another leader", async () => {
+  const { stage, member } = await stalled(2);
+  assert.equal(await stage.outcome(member.leaseTimeToLive(7n, true)), undefined);
 });

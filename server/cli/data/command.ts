@@ -3,7 +3,7 @@
  * Exit codes: 0; 1 when it could not be done, with the reason on standard error; 2 when the command line is wrong.
  */
 import { StatusError } from "../../client/client.ts";
-import { exportData } from "./export.ts";
+import { ETCD_VERSIONS, exportData } from "./export.ts";
 import { type Arguments, onlyPositional, readArguments, UsageError } from "./flags.ts";
 import { importData } from "./import.ts";
 import { restore } from "./restore.ts";
@@ -17,7 +17,7 @@ const USAGE = `Usage:
       [--initial-cluster-token TEXT] [--initial-advertise-peer-urls URL,...] [--skip-hash-check]
       [--bump-revision N --mark-compacted]
   kvorum import ETCD-DATA-DIR --data-dir FOLDER [--wal-dir FOLDER] [--from-wal-dir FOLDER]
-  kvorum export KVORUM-DATA-DIR --data-dir FOLDER [--wal-dir FOLDER] [--from-wal-dir FOLDER] [--for 3.7]
+  kvorum export KVORUM-DATA-DIR --data-dir FOLDER [--wal-dir FOLDER] [--from-wal-dir FOLDER] [--for 3.6|3.7]
 
 What is read is never changed; what is written appears when it is whole, or not at all.
 `;
@@ -109,14 +109,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   export: async (argv) => {
     const given = readArguments(argv, { ...TARGET, "from-wal-dir": "", for: "3.7" });
     const from = onlyPositional(given, "data directory of Kvorum's");
-    if (given.text("for") !== "3.7") {
-      throw new UsageError(
-        `--for is "${given.text("for")}"; it may be 3.7: etcd 3.6 would need the cluster downgraded first`,
-      );
-    }
+    const version = ETCD_VERSIONS.find((known) => known === given.text("for"));
+    if (version === undefined) throw new UsageError(`--for is "${given.text("for")}"; it may be 3.6 or 3.7`);
     const dataDir = target(given);
-    const sizeBytes = await exportData({ from, ...folders(given), dataDir });
-    return `Exported a data directory for etcd 3.7 (member/snap/db has ${sizeBytes} bytes) into ${dataDir}`;
+    const sizeBytes = await exportData({ from, ...folders(given), dataDir, version });
+    const all =
+      version === "3.6" ? "\nIts cluster's version is 3.6 now: export all members so, and start none as 3.7" : "";
+    return `Exported a data directory for etcd ${version} (member/snap/db has ${sizeBytes} bytes) into ${dataDir}${all}`;
   },
 };
 

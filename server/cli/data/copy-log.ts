@@ -5,18 +5,31 @@ import { WorldError } from "../../base/error.ts";
 import { syncPath } from "../../storage/data-dir.ts";
 import { SystemDisk } from "../../system/disk.ts";
 import { parseSegmentName } from "../../wal/segment.ts";
-import { Wal } from "../../wal/wal.ts";
+import { type OpenedWal, Wal } from "../../wal/wal.ts";
 
-/** Copies the log in `from` to the new folder `to`, repairs what a crash left at its end there, and checks it against the store. */
-export async function copyLog(from: string, to: string, consistentIndex: number): Promise<void> {
+/**
+ * Copies the log in `from` to the new folder `to`, repairs what a crash left at its end there, and checks it against the
+ * store. `complete` may add to the copy.
+ */
+export async function copyLog(
+  from: string,
+  to: string,
+  consistentIndex: number,
+  complete: (copy: OpenedWal) => void = () => undefined,
+): Promise<void> {
   mkdirSync(to, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(from).filter((name) => parseSegmentName(name) !== undefined)) {
     copyFileSync(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
     await syncPath(join(to, name));
   }
-  const { wal, snapshot, entries } = Wal.open(new SystemDisk(), to);
-  wal.close();
-  checkFit(from, consistentIndex, snapshot.index, entries.at(-1)?.index ?? snapshot.index);
+  const copy = Wal.open(new SystemDisk(), to);
+  try {
+    const { snapshot, entries } = copy;
+    checkFit(from, consistentIndex, snapshot.index, entries.at(-1)?.index ?? snapshot.index);
+    complete(copy);
+  } finally {
+    copy.wal.close();
+  }
 }
 
 /** A store may be behind its log, but not behind where the log begins, nor ahead of its end. */

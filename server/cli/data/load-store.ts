@@ -34,7 +34,7 @@ export async function loadStore(file: BoltFile, folder: string, options: LoadOpt
     });
     const steps = loader.steps(file);
     let step = steps.next();
-    for (; step.done !== true; step = steps.next()) await backend.commit();
+    for (; step.done !== true; step = steps.next()) if (loader.isFull) await backend.commit();
     options.complete?.(backend, step.value);
     await backend.commit();
     return step.value;

@@ -172,6 +172,10 @@ export class MemoryBackend implements Backend {
       pendingOperations: () => next.pendingOperations(),
       pendingBytes: () => next.pendingBytes(),
       commit: () => next.commit(),
+      get: (bucket, key) => next.get(bucket, key),
+      scan: (bucket, from, to, visit) => next.scan(bucket, from, to, visit),
+      scanLent: (bucket, from, to, visit) => next.scanLent(bucket, from, to, visit),
+      recordCount: (bucket) => next.recordCount(bucket),
       prepare: async () => {
         while (this.#commits.length > 0 && !this.#closed) await new Promise(setImmediate);
       },

@@ -2,7 +2,7 @@
  * A map in 256 parts. One map of a million entries stops everything for a tenth of a second whenever it grows; a part
  * stops it for less than a millisecond. In no order.
  */
-import type { ByteString } from "../base/bytes.ts";
+import type { ByteString } from "./bytes.ts";
 
 const SHARDS = 256;
 
@@ -51,6 +51,11 @@ export class ShardedMap<K, V> {
   /** May go on while entries come and go: those that stay are met once, new ones maybe. */
   *values(): Generator<V, void, void> {
     for (const shard of this.#shards) yield* shard.values();
+  }
+
+  /** The same with the keys. */
+  *entries(): Generator<[K, V], void, void> {
+    for (const shard of this.#shards) yield* shard.entries();
   }
 
   #shard(key: K): Map<K, V> {
