@@ -132,7 +132,7 @@ const MISTAKES: readonly {
   {
     what: "learners that count",
     mistakes: { node: (config: RaftConfig) => new CountsLearners(config) },
-    law: /^committed on a quorum/,
+    law: /^(committed on a quorum|assertion: \d+ is committed but our log ends)/,
   },
   {
     what: "appends of a leader of the past that are taken",
