@@ -1,14 +1,18 @@
 /* Makes writes or syncs of some files fail, as a full or a broken disk would. Preloaded into the server by the tests.
  * Where writes fail for want of space, the file system also says that it has none.
  *
- *   FAULT_TRIGGER  the faults begin when this file exists
+ *   FAULT_TRIGGER  the faults begin when this file exists, and are over when it is gone
  *   FAULT_PATH     only files whose path contains this
  *   FAULT_CALL     "write" or "sync"
  *   FAULT_ERRNO    the error number
+ *
+ * Without FAULT_CALL the file says what is wrong: "CALL ERRNO MILLISECONDS". With the number 0 the call works, but
+ * takes so much longer.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +20,27 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* What the trigger itself says of this call; 0: nothing is wrong with it, now that it has waited. */
+static int told_by(const char *trigger, const char *call) {
+  char line[64], wanted[16];
+  int file = open(trigger, O_RDONLY | O_CLOEXEC), number = 0, milliseconds = 0;
+  ssize_t length = file < 0 ? -1 : read(file, line, sizeof line - 1);
+  if (file >= 0) close(file);
+  if (length <= 0) return 0;
+  line[length] = 0;
+  if (sscanf(line, "%15s %d %d", wanted, &number, &milliseconds) != 3 || strcmp(wanted, call) != 0) return 0;
+  usleep(milliseconds * 1000);
+  return number;
+}
+
 /* The error number for this call on this file; 0: none. Leaves errno as it is. */
 static int fault_of(const char *call, const char *file) {
   const char *wanted = getenv("FAULT_CALL"), *path = getenv("FAULT_PATH"), *trigger = getenv("FAULT_TRIGGER");
-  int kept = errno, begun;
-  if (!wanted || !path || !trigger || strcmp(wanted, call) != 0 || !strstr(file, path)) return 0;
-  begun = access(trigger, F_OK) == 0;
+  int kept = errno, fault = 0;
+  if (!path || !trigger || !strstr(file, path) || (wanted && strcmp(wanted, call) != 0)) return 0;
+  if (access(trigger, F_OK) == 0) fault = wanted ? atoi(getenv("FAULT_ERRNO")) : told_by(trigger, call);
   errno = kept;
-  return begun ? atoi(getenv("FAULT_ERRNO")) : 0;
+  return fault;
 }
 
 static int failing(const char *call, int fd) {

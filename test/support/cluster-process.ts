@@ -21,6 +21,10 @@ export interface MemberSpec {
   readonly readyMs?: number;
   /** Read at each start. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Kept by the caller when given. */
+  readonly dataDir?: string;
+  /** The peer URL that others are told, when it is not that of the port that the member listens on. */
+  readonly advertise?: (peerPort: number) => string;
 }
 
 /** Members of ours with these names. */
@@ -34,19 +38,19 @@ export class ClusterMember {
   readonly server: ServerProcess;
   readonly client: Client;
   readonly flags: string[];
+  /** Where the others find it. */
+  readonly peerUrl: string;
   /** Undefined: ours as built. */
   readonly command: readonly string[] | undefined;
 
-  constructor({ name, command }: MemberSpec, server: ServerProcess, flags: string[]) {
+  constructor({ name, command, advertise }: MemberSpec, server: ServerProcess, flags: string[]) {
     this.name = name;
+    this.peerUrl = advertise?.(server.peerPort) ?? `http://127.0.0.1:${server.peerPort}`;
+    if (advertise !== undefined) flags.push(`--initial-advertise-peer-urls=${this.peerUrl}`);
     this.command = command;
     this.server = server;
     this.client = connect(server.url);
     this.flags = flags;
-  }
-
-  get peerUrl(): string {
-    return `http://127.0.0.1:${this.server.peerPort}`;
   }
 
   /** Tries until it is written: for a while nobody may lead. */
