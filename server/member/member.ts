@@ -62,6 +62,7 @@ import { Commits } from "./commits.ts";
 import { Compactor } from "./compactor.ts";
 import { type ChecksHost, CorruptionChecks } from "./corruption-checks.ts";
 import { Expectations } from "./expectations.ts";
+import { FirstElection } from "./first-election.ts";
 import { guardedClock } from "./guarded-clock.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -155,6 +156,7 @@ export class Member {
   #stopping = false;
   #isRemoved = false;
   #ticker: Timer | undefined;
+  #firstElection: FirstElection | undefined;
 
   /**
    * Opens everything below and reads the state into memory, in one go. Throws `BootstrapError` when the folders do not
@@ -233,7 +235,7 @@ export class Member {
     this.#replaysChanges = stored === undefined;
     this.#raft = new RawNode({
       id: this.memberId,
-      electionTicks: Math.max(1, Math.round(options.electionMs / options.heartbeatMs)),
+      electionTicks: electionTicks(options),
       heartbeatTicks: 1,
       storage: log.log,
       applied: log.snapshotIndex,
@@ -387,6 +389,9 @@ export class Member {
     await this.#checks.initially();
     if (this.#stopping) throw new EtcdError("Stopped");
     this.#peers.start(this.#options.joined?.members ?? []);
+    if (this.#options.initialElectionTickAdvance === true) {
+      this.#firstElection = new FirstElection(electionTicks(this.#options), this.#ports.clock.monotonicMs());
+    }
     this.#tick();
     this.#loop.schedule();
     const known = this.#raft.commitIndex;
@@ -1007,6 +1012,7 @@ export class Member {
   #tick(): void {
     this.#ticker = this.#ports.clock.after(this.#options.heartbeatMs, () => this.#tick());
     this.#raft.tick();
+    this.#passTicks();
     this.#barrier.tick();
     this.#heap.tick();
     const expired = this.#proposals.expire(this.#ports.clock.monotonicMs());
@@ -1017,7 +1023,19 @@ export class Member {
     if (this.#raft.hasReady()) this.#loop.schedule();
   }
 
+  #passTicks(): void {
+    if (this.#firstElection === undefined) return;
+    const connected = () => this.#others().filter(({ id }) => this.#peers.activeSince(id) !== undefined).length;
+    const ticks = this.#firstElection.advance(this.#ports.clock.monotonicMs(), this.#leaderId !== 0n, connected);
+    for (let passed = 0; passed < ticks; passed++) this.#raft.tick();
+  }
+
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => this.#ports.clock.soon(resolve));
   }
+}
+
+/** Of an election timeout. */
+function electionTicks({ electionMs, heartbeatMs }: MemberOptions): number {
+  return Math.max(1, Math.round(electionMs / heartbeatMs));
 }
