@@ -198,6 +198,7 @@ function memberOptions(config: Config, walFolder: string): MemberOptions {
     heartbeatMs: config.heartbeatMs,
     electionMs: config.electionMs,
     preVote: config.preVote,
+    initialElectionTickAdvance: config.initialElectionTickAdvance,
     snapshotCount: config.snapshotCount,
     snapshotCatchupEntries: config.snapshotCatchupEntries,
     maxRequestBytes: config.maxRequestBytes,

@@ -2,7 +2,8 @@
  * A configuration file in etcd's form: YAML (so JSON too) whose keys are names of flags, TLS settings in objects of
  * their own, lists as text with commas or as sequences, durations as whole nanoseconds.
  */
-import { parseDocument } from "yaml";
+import { createRequire } from "node:module";
+import type * as Yaml from "yaml";
 import { parseDuration } from "../base/duration.ts";
 import { type Flag, type FlagKind, flagNamed } from "./flags.ts";
 import { hintFor } from "./parse.ts";
@@ -64,9 +65,14 @@ export function parseConfigFile(path: string, text: string): { settings: Setting
   return { settings: reader.settings, notices: reader.notices };
 }
 
+/** Loaded with the first file: few servers have one, and its seventy modules would be loaded twice for each start. */
+function yaml(): typeof Yaml {
+  return createRequire(import.meta.url)("yaml") as typeof Yaml;
+}
+
 function entriesOf(path: string, text: string): [string, unknown][] {
   // YAML 1.1, as etcd's reader has it: "on" and "yes" are true. The last of two equal keys wins.
-  const document = parseDocument(text, { version: "1.1", uniqueKeys: false, intAsBigInt: true });
+  const document = yaml().parseDocument(text, { version: "1.1", uniqueKeys: false, intAsBigInt: true });
   const problem = document.errors[0];
   if (problem !== undefined) throw new ConfigError(1, `config file ${path} is not YAML: ${problem.message.trim()}`);
   const root: unknown = document.toJS({ maxAliasCount: 100 });

@@ -7,6 +7,9 @@ import { utf8Bytes } from "../base/bytes.ts";
 import { type PutRequest, RangeRequest } from "../proto/etcdserverpb.ts";
 import type { Member } from "./member.ts";
 
+/** For so long members must have been connected before a change is accepted. */
+const UNTIL_CHANGES_MS = 5000;
+
 function putRequest(key: string): PutRequest {
   return put(key, "v").value as PutRequest;
 }
@@ -87,6 +90,7 @@ test("what is not known to be committed is dropped", async () => {
 
 test("learners are removed too, and changes that the store had not seen count", async () => {
   const { cluster, survivor, lost } = await begin(2);
+  await cluster.pass(UNTIL_CHANGES_MS);
   await cluster.come(survivor.member.changes.add(["http://learner:2380"], true));
   cluster.kill(survivor); // at once: the store is behind the log
   for (const seat of lost) cluster.kill(seat);
@@ -121,6 +125,7 @@ test("a member that was removed is refused, and so is an empty folder", async ()
   const { cluster, lost } = await begin(1);
   const [gone] = lost as [Seat, Seat];
   const keeper = cluster.seats.find((seat) => seat !== gone) as Seat;
+  await cluster.pass(UNTIL_CHANGES_MS);
   await cluster.come(keeper.member.changes.remove(gone.id));
   await cluster.until("it knows that it was removed", () => gone.isRemoved);
   cluster.kill(gone);

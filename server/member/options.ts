@@ -27,6 +27,8 @@ export interface MemberOptions {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly preVote: boolean;
+  /** `--initial-election-tick-advance`; absent: no. See `FirstElection`. */
+  readonly initialElectionTickAdvance?: boolean;
   /** Entries between two snapshots of the log, and those kept behind a snapshot for followers that lag. */
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;

@@ -1,14 +1,17 @@
 /**
  * Real etcd 3.7 and ours get the same requests; every field, code and text of the answers must be equal. The seed is
- * printed; SEED and REQUESTS in the environment choose another run.
+ * printed; SEED and REQUESTS in the environment choose another run. With CONFORMANCE_MEMBERS=3 ours is a cluster of three,
+ * asked through a member that does not lead and then through any of them; etcd is still one member.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { HashKVRequest, WatchCreateRequest } from "../../server/proto/etcdserverpb.ts";
+import { MEMBERS } from "../conformance/store.ts";
 import { directedRequests } from "../differential/directed.ts";
 import { type Answer, Endpoint } from "../differential/endpoint.ts";
 import { Generator, type Request } from "../differential/generator.ts";
 import { normalForm } from "../differential/normal-form.ts";
+import { type Subject, startSubject, type Way } from "../differential/subject.ts";
 import { WatchPair } from "../differential/watch-pair.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { requireTool } from "../support/tools.ts";
@@ -17,6 +20,7 @@ const REQUESTS = Number(process.env["REQUESTS"] ?? 20_000);
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const STREAMS = 3;
 const LEVEL_EVERY = 200;
+const WAYS: readonly Way[] = MEMBERS > 1 ? ["through a follower", "through any member"] : ["alone"];
 
 /** Each text that the contract names for these calls, all of which a run must have met. */
 const EXPECTED_TEXTS = [
@@ -35,14 +39,19 @@ const EXPECTED_TEXTS = [
   "etcdserver: request is too large",
 ];
 
-test(`the same ${REQUESTS} random requests get the same answers from etcd and from us (seed ${SEED})`, async (t) => {
+for (const way of WAYS) {
+  const who = way === "alone" ? "us" : `${MEMBERS} members of ours ${way}`;
+  test(`the same ${REQUESTS} random requests get the same answers from etcd and from ${who} (seed ${SEED})`, (t) =>
+    compared(t, way));
+}
+
+async function compared(t: TestContext, way: Way): Promise<void> {
   const etcd = requireTool(t, "etcd");
   if (etcd === undefined) return;
-  const [us, them] = await Promise.all([
-    ServerProcess.start(),
+  const [ours, them] = await Promise.all([
+    startSubject(way, MEMBERS, SEED),
     ServerProcess.start({ command: [etcd], flags: ["--log-level=info"] }),
   ]);
-  const ours = new Endpoint("ours", us.url);
   const theirs = new Endpoint("etcd", them.url);
   const run = new Run(ours, theirs, new Generator(SEED));
   try {
@@ -55,14 +64,13 @@ test(`the same ${REQUESTS} random requests get the same answers from etcd and fr
       `${run.count} requests, ${refused} refused in ${run.texts.size} ways, ${run.watchItems} watch items, ${run.hashes} hashes`,
     );
   } finally {
-    ours.close();
     theirs.close();
-    await Promise.all([us.remove(), them.remove()]);
+    await Promise.all([ours.remove(), them.remove()]);
   }
-});
+}
 
 class Run {
-  readonly #ours: Endpoint;
+  readonly #ours: Subject;
   readonly #theirs: Endpoint;
   readonly #generator: Generator;
   readonly #watches: WatchPair[];
@@ -70,11 +78,11 @@ class Run {
   count = 0;
   hashes = 0;
 
-  constructor(ours: Endpoint, theirs: Endpoint, generator: Generator) {
+  constructor(ours: Subject, theirs: Endpoint, generator: Generator) {
     this.#ours = ours;
     this.#theirs = theirs;
     this.#generator = generator;
-    this.#watches = Array.from({ length: STREAMS }, () => new WatchPair(ours, theirs));
+    this.#watches = Array.from({ length: STREAMS }, (_, at) => new WatchPair(ours.watchEndpoint(at), theirs));
   }
 
   get watchItems(): number {
@@ -97,7 +105,7 @@ class Run {
       if (at % LEVEL_EVERY === 0) await this.#level();
     }
     await this.#level();
-    await this.#compareHash();
+    await this.#compareEveryHash();
     for (const watch of this.#watches) watch.close();
   }
 
@@ -116,11 +124,28 @@ class Run {
     this.hashes++;
   }
 
+  /** Each of our members holds the same keys. */
+  async #compareEveryHash(): Promise<void> {
+    await this.#ours.level();
+    const request: Request = { method: "hashKv", message: HashKVRequest.create() };
+    const theirs = normalForm(request, await this.#theirs.call(request));
+    for (const endpoint of this.#ours.endpoints) {
+      assert.equal(
+        normalForm(request, await endpoint.call(request)),
+        theirs,
+        `the hash of ${endpoint.name} at the end`,
+      );
+      this.hashes++;
+    }
+  }
+
   /** Lets all watchers come level, compares them, and changes who watches. */
   async #level(): Promise<void> {
+    await this.#ours.level();
     await this.#compareWatches();
     for (const watch of this.#watches) this.#changeWatchers(watch);
     await this.#compareWatches();
+    await this.#ours.changeLeader();
   }
 
   async #compareWatches(): Promise<void> {
