@@ -23,8 +23,8 @@ import { endProcessAtOnce } from "./process-end.ts";
 
 /** Go's, of a program that has panicked. */
 const PANIC_EXIT_CODE = 2;
-/** How long a panic waits for answers that are under way to whoever asked for it. */
-const ANSWERS_MS = 200;
+/** How long a panic waits for answers that are under way to whoever asked for it: a thread may wait for a processor. */
+const ANSWERS_MS = 2000;
 
 /**
  * Arms what the environment says and listens where it says; resolves when it does, at once when it says nothing. Throws

@@ -94,7 +94,7 @@ async function startDamaged(
   const folder = mkdtempSync(join(tmpdir(), "kvorum-flip-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const original = await ServerProcess.prepare({ dataDir: join(folder, "original") });
-  const workload = new Workload({ url: original.url, writers: 8, seed: SEED, compacts: false });
+  const workload = new Workload({ url: original.url, writers: 8, seed: SEED, compactShare: 0 });
   await original.launch();
   workload.start(new History().start());
   while (workload.acknowledged.length < 800) await sleep(10);

@@ -54,10 +54,12 @@ const KEYS_PER_WRITER = 20;
 const SMALL_BYTES = 64;
 const LARGE_BYTES = 60_000;
 const LARGE_SHARE = 0.02;
-const PATIENCE_MS = 10_000;
+/** Longer than a server keeps anybody waiting, which answers itself then. */
+const PATIENCE_MS = 30_000;
 /** gRPC's code for a server that is gone: the only way in which a request may fail here. */
 const UNAVAILABLE = 14;
 const COMPACT_EVERY_MS = 30;
+/** By itself, while one load runs. */
 const COMPACTIONS = 6;
 /** Longer than any test. */
 const TTL_SECONDS = 86_400;
@@ -65,8 +67,11 @@ const TTL_SECONDS = 86_400;
 export class Workload implements Promises {
   readonly #url: string;
   readonly #writers: number;
-  readonly #compacts: boolean;
+  readonly #compactShare: number;
   readonly #random: Prng;
+  /** What may still be compacted: above the first and up to the second revision. */
+  #compactable = { last: 0, end: 0 };
+  #compacting: Promise<boolean> = Promise.resolve(true);
   #running = false;
   #client: Client | undefined;
   #loops: Promise<void>[] = [];
@@ -82,10 +87,14 @@ export class Workload implements Promises {
   highest = 0;
   compacted = -1;
 
-  constructor(options: { url: string; writers: number; seed: number; compacts?: boolean }) {
+  /**
+   * `compactShare`: how much of what was judged before it compacts by itself, from 0 to 1, which it is when absent. What it
+   * leaves is there for `compactNext`.
+   */
+  constructor(options: { url: string; writers: number; seed: number; compactShare?: number }) {
     this.#url = options.url;
     this.#writers = options.writers;
-    this.#compacts = options.compacts ?? true;
+    this.#compactShare = options.compactShare ?? 1;
     this.#random = new Prng(options.seed);
   }
 
@@ -101,9 +110,11 @@ export class Workload implements Promises {
     this.#client = client;
     this.#running = true;
     this.#values = new Map(start.values);
+    this.#compactable = { last: Math.max(start.compacted, 1), end: start.revision };
+    this.#compacting = Promise.resolve(true);
     this.#loops = Array.from({ length: this.#writers }, (_, writer) => this.#write(client, writer));
     this.#loops.push(this.#lease(client));
-    if (this.#compacts) this.#loops.push(this.#compact(client, start));
+    this.#loops.push(this.#compact(client));
   }
 
   /** Forgets what has been judged. */
@@ -128,7 +139,7 @@ export class Workload implements Promises {
   /** Resolves when no request is under way any more. */
   async stop(): Promise<void> {
     this.#running = false;
-    await Promise.all(this.#loops);
+    await Promise.all([...this.#loops, this.#compacting]);
     this.#client?.close();
   }
 
@@ -169,17 +180,37 @@ export class Workload implements Promises {
     }
   }
 
-  /** Compacts what was judged before, in a few steps up to all of it. */
-  async #compact(client: Client, { compacted, revision }: Start): Promise<void> {
-    let last = Math.max(compacted, 1);
-    for (let step = 1; this.#running && step <= COMPACTIONS; step++) {
+  /**
+   * Compacts one revision more of those that were judged before, after whatever compaction is under way; does nothing when
+   * none is left or no load runs. Resolves when it is answered, or failed.
+   */
+  async compactNext(): Promise<void> {
+    const client = this.#client;
+    if (this.#running && client !== undefined) await this.#compactUpTo(client, this.#compactable.last + 1);
+  }
+
+  /** In a few steps up to its share of what was judged before. */
+  async #compact(client: Client): Promise<void> {
+    const { last, end } = this.#compactable;
+    const size = (end - last) * this.#compactShare;
+    for (let step = 1; this.#running && step <= COMPACTIONS && size > 0; step++) {
       await new Promise((resolve) => setTimeout(resolve, COMPACT_EVERY_MS));
-      const target = Math.floor(last + ((revision - last) * step) / COMPACTIONS);
-      if (target <= last) continue;
-      if (!(await this.#send(client, "compact", SERVICES.kv.methods.compact, { revision: target }, []))) return;
-      this.compacted = target;
-      last = target;
+      if (!(await this.#compactUpTo(client, Math.floor(last + (size * step) / COMPACTIONS)))) return;
     }
+  }
+
+  /** One at a time, so that none comes to the server when a later one has overtaken it. False: it failed. */
+  #compactUpTo(client: Client, revision: number): Promise<boolean> {
+    const compacted = this.#compacting.then(async (goesOn) => {
+      const { last, end } = this.#compactable;
+      if (!goesOn || revision <= last || revision > end) return goesOn;
+      if (!(await this.#send(client, "compact", SERVICES.kv.methods.compact, { revision }, []))) return false;
+      this.#compactable.last = revision;
+      this.compacted = revision;
+      return true;
+    });
+    this.#compacting = compacted;
+    return compacted;
   }
 
   #newValue(random: Prng, key: string, lease = 0n): KeyChange & { value: string } {

@@ -14,6 +14,9 @@ const READY = "ready to serve client requests";
 /** Flags for our server in every test: `--grpc-engine=own` runs a suite on the other engine. */
 const OWN_FLAGS = (process.env["KVORUM_SERVER_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
 const LOG_KEPT_BYTES = 256 * 1024;
+/** Of its log, for the message of a failed test. */
+const LAST_LINES = 8;
+const LINE_CHARACTERS = 240;
 
 /** The command that starts our server, as built. */
 export const KVORUM_COMMAND: readonly string[] = [process.execPath, MAIN];
@@ -86,6 +89,15 @@ export class ServerProcess {
     return this.#log;
   }
 
+  /** How the process that was started last stands or has ended, and the last lines of its log. */
+  get lastWords(): string {
+    const child = this.#child;
+    const end = child?.signalCode ?? (child?.exitCode === null ? undefined : `exit code ${child?.exitCode}`);
+    const state = child === undefined ? "was never started" : end === undefined ? "runs" : `ended by ${end}`;
+    const lines = this.#log.trimEnd().split("\n").slice(-LAST_LINES);
+    return `the server ${state}; its last lines:\n${lines.map((line) => line.slice(0, LINE_CHARACTERS)).join("\n")}`;
+  }
+
   /** Resolves when the process that was started last has ended. */
   get exited(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     return this.#exited ?? Promise.resolve({ code: null, signal: null });
@@ -118,8 +130,9 @@ export class ServerProcess {
         new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 10)),
       ]);
       if (ended !== undefined)
-        throw new Error(`the server ended (${ended.code ?? ended.signal}) before it served:\n${this.#log}`);
-      if (deadline.aborted) throw new Error(`the server does not serve yet:\n${this.#log}`);
+        throw new Error(`the server ended before it served: ${this.lastWords}\n--- its whole log:\n${this.#log}`);
+      if (deadline.aborted)
+        throw new Error(`the server does not serve yet: ${this.lastWords}\n--- its whole log:\n${this.#log}`);
     }
   }
 
