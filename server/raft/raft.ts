@@ -335,12 +335,10 @@ export class Raft {
 
   #answerLowerTerm(message: Message): void {
     const { type } = message;
-    if (
-      (type === MessageType.HEARTBEAT || type === MessageType.APP) &&
-      (this.config.checkQuorum || this.config.preVote)
-    ) {
-      // A leader left behind. With these two features we may be unable to unseat it by votes that it ignores; an answer
-      // that carries our term does. A removed member hears from no leader, so it cannot disturb by this.
+    if (type === MessageType.HEARTBEAT || type === MessageType.APP) {
+      // A leader left behind. So section 5.1 has it; etcd answers with pre-vote or check-quorum alone, where the votes that
+      // would tell it may be ignored. They may also never reach it: who was left out of the configuration's newer changes
+      // asks the voters of an older one. A removed member hears from no leader, so it cannot disturb by this.
       this.send(newMessage(MessageType.APP_RESP, message.from));
     } else if (type === MessageType.PRE_VOTE) {
       // Must be answered: where pre-vote is being switched on, a candidate with a short log and a high term and its

@@ -262,6 +262,15 @@ export const RAFT_MISTAKES: readonly Mistake[] = [
     by: /^assertion: a term never falls/,
   },
   {
+    name: "5.1/old-leader-not-told",
+    what: "A leader that appends in a lower term is not told of the higher one.",
+    level: "raft",
+    file: "server/raft/raft.js",
+    text: "if (type === MessageType.HEARTBEAT || type === MessageType.APP) {",
+    instead: "if (false) {",
+    by: /^liveness/,
+  },
+  {
     name: "5.3/keeps-match-of-old-term",
     what: "A leader goes on from what members had acknowledged in an earlier leadership.",
     level: "raft",

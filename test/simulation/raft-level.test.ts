@@ -13,6 +13,17 @@ import { type Law, type PlantedMistakes, RAFT_POINTS, type RaftRun, runRaft } fr
 
 const SEED = Number(process.env["SEED"] ?? 1);
 const SEEDS = Number(process.env["SEEDS"] ?? 60);
+/** Seeds that failed once, and why: stories that chance found. What mends them stands in tests of its own too. */
+const KEPT: readonly { readonly seed: number; readonly cause: string }[] = [
+  { seed: 13921, cause: "a request for votes of a lower term was left unanswered (decision 10)" },
+  { seed: 17050, cause: "a leader was not told of a higher term by whom it appended to (decision 11)" },
+  { seed: 5505446, cause: "the same, and nobody could be elected either (decision 11)" },
+  {
+    seed: 26020,
+    cause: "the simulator forgot a member that died in a round and was started at once (raft-member.test.ts)",
+  },
+  { seed: 32816, cause: "the same, in the time of faults (raft-member.test.ts)" },
+];
 /** A planted mistake shows within so many seeds. */
 const NOTICED_WITHIN = 200;
 
@@ -32,6 +43,11 @@ test(`no law is broken in ${SEEDS} worlds from seed ${SEED} on, and all come lev
   const missed = RAFT_POINTS.filter((point) => !runs.some(({ points }) => point in points));
   assert.deepEqual(missed, [], "named points that no seed has come by");
 });
+
+for (const { seed, cause } of KEPT)
+  test(`seed ${seed} comes level: ${cause}`, () => {
+    assert.equal(runRaft(seed).void, undefined);
+  });
 
 test("a seed gives the same history again", () => {
   for (const seed of [2, 7, 12]) assert.deepEqual(runRaft(seed), runRaft(seed));

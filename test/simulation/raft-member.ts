@@ -211,6 +211,8 @@ export class RaftMember implements Watched {
   // ---- rounds
 
   #turn(): void {
+    // What it did may have killed it: a round noted now would be taken for one of its next life, which then asks for none.
+    if (!this.isUp) return;
     this.#world.laws().see(this);
     const { gatherUs } = this.#world.weather.process;
     if (gatherUs === 0) {
