@@ -67,7 +67,9 @@ function joinCluster(options: MemberOptions, joined: JoinedCluster, disk: Disk, 
     throw new BootstrapError(`--initial-cluster does not name this member: add "${options.name}=PEER-URL" to it`);
   }
   const { clusterId } = joined;
-  const wal = Wal.create(disk, options.walFolder, Metadata.encode(Metadata.create({ nodeId: self.id, clusterId })));
+  const wal = Wal.create(disk, options.walFolder, Metadata.encode(Metadata.create({ nodeId: self.id, clusterId })), {
+    segmentBytes: options.walSegmentBytes,
+  });
   logger.info("joining a running cluster", {
     "local-member-id": memberIdText(self.id),
     "cluster-id": memberIdText(clusterId),
@@ -118,7 +120,10 @@ function beginCluster(options: MemberOptions, disk: Disk, logger: Logger): Boots
   const metadata = Metadata.encode(Metadata.create({ nodeId: self.id, clusterId }));
   const entries = firstEntries(peers);
   const hardState = { term: 1, vote: 0n, commit: entries.length };
-  const wal = Wal.create(disk, options.walFolder, metadata, { first: { hardState, entries } });
+  const wal = Wal.create(disk, options.walFolder, metadata, {
+    segmentBytes: options.walSegmentBytes,
+    first: { hardState, entries },
+  });
   const confState = ConfState.create();
   logger.info("starting a new cluster", {
     "local-member-id": memberIdText(self.id),
@@ -155,6 +160,7 @@ function restart(
 ): Bootstrapped {
   const { wal, metadata, hardState, snapshot, entries, repaired } = Wal.open(disk, options.walFolder, {
     savesOut: savesOut(options, mark),
+    segmentBytes: options.walSegmentBytes,
   });
   if (repaired !== undefined) logger.warn("cut a torn record off the end of the log", { detail: repaired });
   const { nodeId, clusterId } = Metadata.decode(metadata);

@@ -12,6 +12,8 @@ import type { MemberMetrics } from "./member-metrics.ts";
 export interface MemberOptions {
   readonly name: string;
   readonly walFolder: string;
+  /** Size at which the log begins a new file, in bytes. Default: etcd's 64,000,000. */
+  readonly walSegmentBytes?: number | undefined;
   /** Where states that other members send come to. */
   readonly receivedFolder: string;
   /** Peer URLs by member name, this member's among them. */

@@ -33,7 +33,7 @@ export interface WalOptions {
   /** Saves that may have been written and not synced when the process ended: of a member alone 1, the default. */
   readonly savesOut?: number;
   /** Size at which a new file is begun; etcd's 64,000,000 when absent. */
-  readonly segmentBytes?: number;
+  readonly segmentBytes?: number | undefined;
 }
 
 export interface WalCreateOptions extends WalOptions {

@@ -67,6 +67,31 @@ test("a clock that may run ahead makes an early end legal by as much", () => {
   );
 });
 
+test("what some server had is known before anybody is told, and a fast clock takes its share of a TTL", () => {
+  const operations = [
+    call(
+      1,
+      0,
+      10,
+      { kind: "grant", lease: 7n, ttlSeconds: 2 },
+      { kind: "done", revision: 1, result: { kind: "grant", ttlSeconds: 2 } },
+    ),
+  ];
+  const ends: Lost[] = [{ revision: 3, lease: 7n, revokedBy: undefined }];
+  const verdictAt = (atMs: number, rateMax: number) =>
+    checkLeases(operations, {
+      ends,
+      lateMs: 100,
+      rateMax,
+      appliedMs: (revision) => (revision === 3 ? atMs : undefined),
+    });
+  assertRight(verdictAt(2000, 1));
+  assertRight(verdictAt(1000, 2));
+  for (const verdict of [verdictAt(1999, 1), verdictAt(999, 2)])
+    assert.throws(() => assertRight(verdict), /lost too early: lease 7 ended at revision 3/);
+  assertRight(checkLeases(operations, { ends, lateMs: 100 }));
+});
+
 type Mistake = (good: GoodHistory, ends: readonly Lost[], random: Prng) => Planted | undefined;
 interface Planted {
   readonly operations: readonly Operation[];

@@ -17,6 +17,10 @@ export interface LeaseOptions {
   readonly lateMs: number;
   /** How far the servers' clocks may run ahead of the clients' during a TTL. */
   readonly driftMs?: number;
+  /** How much faster than the clients' the servers' clocks may go; 1 when absent. */
+  readonly rateMax?: number;
+  /** When some server had a revision, where somebody could look: else it is known from answers alone. */
+  readonly appliedMs?: (revision: number) => number | undefined;
   /** When leaders changed: each gives all leases their whole TTL anew. */
   readonly leaderChangesMs?: readonly number[];
 }
@@ -39,19 +43,32 @@ interface Life {
 export function checkLeases(operations: readonly Operation[], options: LeaseOptions): Verdict {
   assertHistory(operations);
   const violations = new Violations();
-  const floor = new Floor(operations.filter(isAnswered));
+  const knownAtMs = knowledgeOf(operations, options);
   const lives = livesOf(operations, options.ends);
   for (const life of lives.values()) {
     checkTtl(life, violations);
-    checkEarly(life, floor, options, violations);
-    checkRenewedDead(life, floor, violations);
+    checkEarly(life, knownAtMs, options, violations);
+    checkRenewedDead(life, knownAtMs, violations);
   }
   for (const operation of operations) {
     if (violations.isFull) break;
-    checkAttach(operation, lives, floor, options, violations);
+    checkAttach(operation, lives, knownAtMs, options, violations);
     checkSeen(operation, lives, options, violations);
   }
   return violations.verdict();
+}
+
+/** When a revision was certainly there, in milliseconds; Infinity: never. */
+type Knowledge = (revision: number) => number;
+
+function knowledgeOf(operations: readonly Operation[], { appliedMs }: LeaseOptions): Knowledge {
+  const floor = new Floor(operations.filter(isAnswered));
+  return (revision) => Math.min(floor.knownAtMs(revision), appliedMs?.(revision) ?? Number.POSITIVE_INFINITY);
+}
+
+/** For how long a lease lives by every legal clock. */
+function livesMs({ ttlMs }: Life, { driftMs = 0, rateMax = 1 }: LeaseOptions): number {
+  return ttlMs / rateMax - driftMs;
 }
 
 function livesOf(operations: readonly Operation[], ends: readonly Lost[]): Map<bigint, Life> {
@@ -101,34 +118,34 @@ function checkTtl({ grant, renewals, ttlMs }: Life, violations: Violations): voi
 }
 
 /** The keys are gone although a renewal, which had returned before, still holds. */
-function checkEarly(life: Life, floor: Floor, options: LeaseOptions, violations: Violations): void {
-  const { end, renewals, revocations, ttlMs, lease } = life;
+function checkEarly(life: Life, knownAtMs: Knowledge, options: LeaseOptions, violations: Violations): void {
+  const { end, renewals, revocations, lease } = life;
   if (end === undefined || end.revokedBy !== undefined) return;
-  const goneMs = floor.knownAtMs(end.revision);
+  const goneMs = knownAtMs(end.revision);
   // Somebody asked for it, and nobody knows when it happened.
   if (revocations.some(({ calledMs }) => calledMs <= goneMs)) return;
   const holding = renewals.findLast(
-    ({ calledMs, returnedMs }) => returnedMs <= goneMs && goneMs < calledMs + ttlMs - (options.driftMs ?? 0),
+    ({ calledMs, returnedMs }) => returnedMs <= goneMs && goneMs < calledMs + livesMs(life, options),
   );
   if (holding !== undefined)
     violations.add(
       "lost too early",
-      `lease ${lease} ended at revision ${end.revision}, which was seen at ${shortNumber(goneMs)} ms; by ${operationWords(holding)} it lived until ${shortNumber(holding.calledMs + ttlMs)} ms at least`,
+      `lease ${lease} ended at revision ${end.revision}, which was seen at ${shortNumber(goneMs)} ms; by ${operationWords(holding)} it lived until ${shortNumber(holding.calledMs + livesMs(life, options))} ms at least`,
     );
 }
 
 /** A renewal that was acknowledged although the lease had ended before it was asked for. */
-function checkRenewedDead(life: Life, floor: Floor, violations: Violations): void {
-  const death = deathOf(life, floor);
+function checkRenewedDead(life: Life, knownAtMs: Knowledge, violations: Violations): void {
+  const death = deathOf(life, knownAtMs);
   const renewal = death && life.renewals.find(({ calledMs }) => calledMs > death.atMs);
   if (renewal !== undefined && renewal.request.kind === "renew")
     violations.add("dead lease renewed", `${operationWords(renewal)}, but ${death?.words}`);
 }
 
 /** A lease that certainly had ended by a moment. */
-function deathOf({ end, lease, revocations }: Life, floor: Floor): { atMs: number; words: string } | undefined {
+function deathOf({ end, lease, revocations }: Life, knownAtMs: Knowledge): { atMs: number; words: string } | undefined {
   const revoked = revocations.find(({ answer }) => answer?.kind === "done");
-  const seenMs = end === undefined ? Number.POSITIVE_INFINITY : floor.knownAtMs(end.revision);
+  const seenMs = end === undefined ? Number.POSITIVE_INFINITY : knownAtMs(end.revision);
   if (revoked !== undefined && revoked.returnedMs <= seenMs)
     return { atMs: revoked.returnedMs, words: `it had been revoked: ${operationWords(revoked)}` };
   if (end === undefined || seenMs === Number.POSITIVE_INFINITY) return undefined;
@@ -142,8 +159,8 @@ function deathOf({ end, lease, revocations }: Life, floor: Floor): { atMs: numbe
 function checkAttach(
   operation: Operation,
   lives: ReadonlyMap<bigint, Life>,
-  floor: Floor,
-  { driftMs = 0 }: LeaseOptions,
+  knownAtMs: Knowledge,
+  options: LeaseOptions,
   violations: Violations,
 ): void {
   const { request, answer, calledMs, returnedMs } = operation;
@@ -153,19 +170,19 @@ function checkAttach(
   if (life === undefined) return;
   const isDenied = answer.kind === "refused" ? answer.why === "lease not found" : isRenewal && ttlOf(operation) === 0;
   if (!isDenied) {
-    const death = deathOf(life, floor);
+    const death = deathOf(life, knownAtMs);
     if (!isRenewal && answer.kind === "done" && death !== undefined && calledMs > death.atMs)
       violations.add("key on a dead lease", `${operationWords(operation)}, but ${death.words}`);
     return;
   }
   const mayBeRevoked = life.revocations.some((one) => one.calledMs <= returnedMs);
   const holding = life.renewals.findLast(
-    (one) => one.returnedMs <= calledMs && returnedMs < one.calledMs + life.ttlMs - driftMs,
+    (one) => one.returnedMs <= calledMs && returnedMs < one.calledMs + livesMs(life, options),
   );
   if (!mayBeRevoked && holding !== undefined)
     violations.add(
       "living lease denied",
-      `${operationWords(operation)}, but by ${operationWords(holding)} it lived until ${shortNumber(holding.calledMs + life.ttlMs)} ms at least`,
+      `${operationWords(operation)}, but by ${operationWords(holding)} it lived until ${shortNumber(holding.calledMs + livesMs(life, options))} ms at least`,
     );
 }
 

@@ -61,7 +61,10 @@ export function resultOf(operation: ResponseOpUnion): Result {
 
 /** An encoded KeyValue. */
 export function kvOf(bytes: Uint8Array): Kv {
-  const { key, value, createRevision, modRevision, version, lease } = KeyValue.decode(bytes);
+  return plainKv(KeyValue.decode(bytes));
+}
+
+export function plainKv({ key, value, createRevision, modRevision, version, lease }: KeyValue): Kv {
   return { key: toByteString(key), value: toByteString(value), createRevision, modRevision, version, lease };
 }
 

@@ -1,37 +1,27 @@
 /**
  * The one history of a simulated cluster: every change by its revision, taken from each member at the moment at which it
- * has applied it. Members that differ in any of them, or that leave one out, are found at once. What clients and watchers
- * were told is held against it.
+ * has applied it. Members that differ in any of them, or that leave one out, are found at once. At the end it is the log
+ * that the checkers hold all answers and events against.
  */
-import { fromByteString, printableBytes, utf8Text } from "../../server/base/bytes.ts";
-import { crc32c } from "../../server/base/crc32c.ts";
+import { equalBytes } from "../../server/base/bytes.ts";
+import type { Change as StoredChange } from "../../server/mvcc/event.ts";
 import type { Store } from "../../server/mvcc/store.ts";
-import { KeyValue } from "../../server/proto/mvccpb.ts";
+import type { Change, ChangeLog, Kv } from "../checkers/history.ts";
+import { logOf } from "../checkers/messages.ts";
+import { changesWords } from "../checkers/words.ts";
 
-/** A key as it stands at some revision. */
-export interface Version {
-  readonly value: string;
-  readonly createRevision: number;
-  readonly modRevision: number;
-  readonly version: number;
-  readonly lease: bigint;
-}
-
-/** One change; `version` undefined: a deletion. */
-export interface Change {
-  readonly revision: number;
-  readonly key: string;
-  readonly version: Version | undefined;
-  /** Of the record as it is stored. */
-  readonly sum: number;
+interface AgreedRevision {
+  /** When the first member had applied it. */
+  readonly atMs: number;
+  readonly stored: readonly StoredChange[];
+  readonly changes: readonly Change[];
 }
 
 export class Agreed {
   readonly #nowMs: () => number;
   /** From revision 2 on, whole revisions in their order. */
-  readonly #revisions: { readonly atMs: number; readonly changes: readonly Change[] }[] = [];
-  readonly #versions = new Map<string, Change[]>();
-  readonly #values = new Map<string, number>();
+  readonly #revisions: AgreedRevision[] = [];
+  readonly #versions = new Map<string, { readonly revision: number; readonly kv: Kv | undefined }[]>();
   /** Called with each revision when the first member has applied it. */
   readonly #applied: (revision: number, changes: readonly Change[]) => void;
 
@@ -49,75 +39,69 @@ export class Agreed {
   take(who: string, store: Store, seen: number): number {
     const from = Math.max(seen + 1, store.compactRevision + 1, 2);
     const { currentRevision } = store;
-    let changes: Change[] = [];
-    for (const { type, key, kv, revision } of store.events(from, currentRevision, Number.POSITIVE_INFINITY)) {
-      if (changes.length > 0 && changes[0]?.revision !== revision.main) {
+    let changes: StoredChange[] = [];
+    for (const change of store.events(from, currentRevision, Number.POSITIVE_INFINITY)) {
+      if (changes.length > 0 && changes[0]?.revision.main !== change.revision.main) {
         this.#add(who, changes);
         changes = [];
       }
-      const version = type === "put" ? versionOf(KeyValue.decode(kv)) : undefined;
-      const name = printableBytes(fromByteString(key));
-      changes.push({ revision: revision.main, key: name, version, sum: crc32c(kv) });
+      changes.push(change);
     }
     if (changes.length > 0) this.#add(who, changes);
     return currentRevision;
   }
 
-  /** The changes of one revision; none of one that nobody has applied. */
-  at(revision: number): readonly Change[] {
-    return this.#revisions[revision - 2]?.changes ?? [];
+  /** When the first member had applied a revision; undefined: none has. */
+  appliedMs(revision: number): number | undefined {
+    return this.#revisions[revision - 2]?.atMs;
   }
 
   /** A key as it stood after `revision`; undefined: it was not there. */
-  versionAt(key: string, revision: number): Version | undefined {
-    const changes = this.#versions.get(key) ?? [];
-    let [low, high] = [0, changes.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((changes[middle] as Change).revision <= revision) low = middle + 1;
-      else high = middle;
-    }
-    return changes[low - 1]?.version;
+  versionAt(key: string, revision: number): Kv | undefined {
+    return this.#versions.get(key)?.findLast((version) => version.revision <= revision)?.kv;
   }
 
-  /** Keys that ever were, in their order. */
-  keys(): string[] {
-    return [...this.#versions.keys()].sort();
+  /** All of it; `isWhole`: nothing beyond it may have been acknowledged. */
+  log(isWhole: boolean): ChangeLog {
+    const changes = new Map(this.#revisions.map((revision, at) => [at + 2, revision.changes]));
+    return { first: 2, last: this.revision, isWhole, changes };
   }
 
-  #add(who: string, changes: readonly Change[]): void {
-    const { revision } = changes[0] as Change;
-    if (revision <= this.revision) {
-      const known = this.at(revision);
-      if (said(known) === said(changes)) return;
-      throw new Error(`revision ${revision} is ${said(changes)} on ${who}, and was ${said(known)} on another member`);
+  #add(who: string, stored: readonly StoredChange[]): void {
+    const revision = (stored[0] as StoredChange).revision.main;
+    const known = this.#revisions[revision - 2];
+    if (known !== undefined) {
+      if (isSame(known.stored, stored)) return;
+      throw new Error(
+        `revision ${revision} is ${said(stored)} on ${who}, and was ${said(known.stored)} on another member`,
+      );
     }
     if (revision > this.revision + 1)
       throw new Error(`${who} is at revision ${revision}, and nobody has had ${this.revision + 1}`);
-    this.#revisions.push({ atMs: this.#nowMs(), changes });
-    for (const change of changes) this.#note(change);
+    const changes = logOf(stored, { first: revision, last: revision, isWhole: false }).changes.get(revision) ?? [];
+    this.#revisions.push({ atMs: this.#nowMs(), stored, changes });
+    for (const change of changes) this.#note(change, revision);
     this.#applied(revision, changes);
   }
 
-  #note(change: Change): void {
-    const all = this.#versions.get(change.key);
-    if (all === undefined) this.#versions.set(change.key, [change]);
-    else all.push(change);
-    if (change.version === undefined) return;
-    // No two calls write the same value: whoever sees one twice has carried out one call twice.
-    const { value } = change.version;
-    const before = this.#values.get(value);
-    if (before !== undefined)
-      throw new Error(`${value} was written at revision ${before} and again at ${change.revision}`);
-    this.#values.set(value, change.revision);
+  #note(change: Change, revision: number): void {
+    const key = change.kind === "put" ? change.kv.key : change.key;
+    const version = { revision, kv: change.kind === "put" ? change.kv : undefined };
+    const all = this.#versions.get(key);
+    if (all === undefined) this.#versions.set(key, [version]);
+    else all.push(version);
   }
 }
 
-function versionOf({ value, createRevision, modRevision, version, lease }: KeyValue): Version {
-  return { value: utf8Text(value), createRevision, modRevision, version, lease };
+function isSame(left: readonly StoredChange[], right: readonly StoredChange[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ type, kv }, at) => type === right[at]?.type && equalBytes(kv, (right[at] as StoredChange).kv))
+  );
 }
 
-/** For comparing and for people. */
-export function said(changes: readonly Change[]): string {
-  return changes.map(({ key, version, sum }) => `${key} = ${version?.value ?? "gone"} (${sum})`).join(", ");
+/** For people. */
+function said(stored: readonly StoredChange[]): string {
+  const { main } = (stored[0] as StoredChange).revision;
+  return changesWords(logOf(stored, { first: main, last: main, isWhole: false }).changes.get(main) ?? []);
 }

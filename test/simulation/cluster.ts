@@ -1,22 +1,26 @@
 /**
  * Several whole members in a simulated world: clients call all of them while links fail, processes die, disks fill up,
  * clocks go wrong and operators change the cluster. Then the world heals: everybody must come level, leases must end, and
- * the one history must explain every answer that a client was given and every event that a watcher was told of. A run is
- * a function of its seed.
+ * the checkers must find every answer that a client was given and every event that a watcher was told of right. A run is a
+ * function of its seed.
  */
 import { EtcdError } from "../../server/base/error.ts";
 import type { Prng } from "../../server/base/prng.ts";
 import { memberIdOf } from "../../server/cluster/ids.ts";
 import type { Member } from "../../server/member/member.ts";
-import { Agreed, type Change } from "./agreed.ts";
-import { Answers } from "./answers.ts";
+import type { Change } from "../checkers/history.ts";
+import { changesWords } from "../checkers/words.ts";
+import { Agreed } from "./agreed.ts";
 import { Client, type ClientHost } from "./clients.ts";
 import { EventLog } from "./event-log.ts";
+import { judge } from "./judge.ts";
 import { KnownLeases } from "./leases.ts";
+import { Lists } from "./lists.ts";
 import { OPTIONS } from "./one-member.ts";
 import { countIn, type Outcome, type RunOptions, Violation } from "./outcome.ts";
 import { Place, type PlaceHost, urlOf } from "./place.ts";
-import { POINTS, SAID } from "./points.ts";
+import { POINTS, powerCutAt, SAID } from "./points.ts";
+import { Recorder } from "./recorder.ts";
 import { RATE_MAX, Storm, type StormHost } from "./storm.ts";
 import { type Swarm, stream, swarmOf } from "./swarm.ts";
 import { type WatcherHost, WatchingClient } from "./watchers.ts";
@@ -49,6 +53,8 @@ export interface Mistakes {
   readonly losesEvents?: boolean;
   /** A client sends a write again that it has heard nothing of for a moment. */
   readonly repeatsWrites?: boolean;
+  /** A client appends to a list without asking whether it has changed since it was read. */
+  readonly losesUpdates?: boolean;
 }
 
 /** A run of the whole server. */
@@ -79,8 +85,9 @@ class ClusterWorld {
   readonly #network: SimulatedNetwork;
   readonly #log: EventLog;
   readonly #agreed: Agreed;
-  readonly #answers = new Answers();
-  readonly #leases: KnownLeases;
+  readonly #recorder: Recorder;
+  readonly #leases = new KnownLeases();
+  readonly #lists = new Lists();
   readonly #places: Place[];
   readonly #watchers: WatchingClient[] = [];
   readonly #faults: Record<string, number> = {};
@@ -91,6 +98,7 @@ class ClusterWorld {
   #operations = 0;
   #names = 0;
   #values = 0;
+  #ofRegisters = 0;
   #failure: Violation | undefined;
   #isOver = false;
 
@@ -100,8 +108,11 @@ class ClusterWorld {
     const now = () => this.#clock.monotonicMs();
     this.#log = new EventLog(now, take);
     this.#network = new SimulatedNetwork({ clock: this.#clock, seed: stream(swarm.seed, "network").uint32() });
-    this.#agreed = new Agreed(now, (revision, changes) => this.#agreedOn(revision, changes));
-    this.#leases = new KnownLeases(swarm.faults.has("clockRate") ? RATE_MAX : 1);
+    this.#recorder = new Recorder(now);
+    this.#agreed = new Agreed(
+      () => this.#recorder.moment(),
+      (revision, changes) => this.#agreedOn(revision, changes),
+    );
     const names = Array.from({ length: swarm.members }, () => `m${this.#names++}`);
     const initialCluster = new Map(names.map((name) => [name, [urlOf(name)]]));
     this.#places = names.map((name) => {
@@ -148,7 +159,19 @@ class ClusterWorld {
     this.#log.say("world", "the storm is over");
     storm.end();
     await this.#converge();
-    this.#answers.check(this.#agreed);
+    this.#judge();
+  }
+
+  #judge(): void {
+    const evidence = {
+      operations: this.#recorder.calls,
+      lists: this.#lists.transactions(),
+      watchers: this.#watchers.flatMap(({ watchers }) => watchers),
+      log: this.#agreed.log(true),
+      appliedMs: (revision: number) => this.#agreed.appliedMs(revision),
+      rateMax: this.#swarm.faults.has("clockRate") ? RATE_MAX : 1,
+    };
+    judge(evidence, (name) => countIn(this.#points, name));
   }
 
   #watch(name: string): void {
@@ -196,11 +219,20 @@ class ClusterWorld {
       clock: this.#clock,
       network: this.#network,
       seed: this.#swarm.seed,
+      options: { walSegmentBytes: this.#swarm.walSegmentBytes },
+      came: (place, moment) => {
+        countIn(this.#points, moment);
+        this.#log.mark(`${place.name} ${moment}`);
+      },
       said: (place, level, message) => {
         const point = SAID[message];
         if (point !== undefined) countIn(this.#points, point);
         if (level !== "debug") this.#log.say(place.name, message);
-        if (point === "snapshot installed") place.seenRevision = 0;
+        if (point === "snapshot loaded") place.comes("state loaded");
+        if (point !== "snapshot installed") return;
+        place.seenRevision = 0;
+        if (this.#watchers.some((watcher) => watcher.isAt(place)))
+          countIn(this.#points, "state exchanged under a watch");
       },
       applied: (place, member, kind, isOk) => this.#applied(place, member, kind, isOk),
       became: (place, member, _hasLeader, isLeader) => this.#became(place, member, isLeader),
@@ -216,19 +248,19 @@ class ClusterWorld {
     const world = this;
     return {
       agreed: this.#agreed,
-      answers: this.#answers,
+      recorder: this.#recorder,
+      lists: this.#lists,
       leases: this.#leases,
       get isOver() {
         return world.#isOver || world.#failure !== undefined;
       },
-      get nowMs() {
-        return world.#clock.monotonicMs();
-      },
       readsStale: this.#mistakes.readsStale ?? false,
+      losesUpdates: this.#mistakes.losesUpdates ?? false,
       repeatsWrites: this.#mistakes.repeatsWrites ?? false,
       place: (random) => this.#callable(random),
       rest: (ms) => this.#rest(ms),
       nextValue: () => `value ${this.#values++}`,
+      nextOfRegisters: () => this.#ofRegisters++,
       count: (kind) => {
         this.#operations++;
         countIn(this.#calls, kind);
@@ -286,6 +318,7 @@ class ClusterWorld {
 
   #applied(place: Place, member: Member, kind: string, isOk: boolean): void {
     this.#log.mark(`${place.name} ${kind} ${isOk} ${member.store.currentRevision}`);
+    if (kind === "compaction" && isOk) place.comes("compaction");
     if (member.store.currentRevision <= place.seenRevision) return;
     try {
       place.seenRevision = this.#agreed.take(place.name, member.store, place.seenRevision);
@@ -295,12 +328,7 @@ class ClusterWorld {
   }
 
   #agreedOn(revision: number, changes: readonly Change[]): void {
-    for (const { key, version } of changes) {
-      this.#log.mark(`${revision} ${key} ${version?.value ?? "gone"}`);
-      if (version !== undefined) continue;
-      if (this.#leases.deleted(key, this.#clock.monotonicMs()) === "by time")
-        countIn(this.#points, "lease ended by time");
-    }
+    for (const change of changes) this.#log.mark(`${revision} ${changesWords([change])}`);
   }
 
   #became(place: Place, member: Member, isLeader: boolean): void {
@@ -320,7 +348,7 @@ class ClusterWorld {
       this.#fail(error);
       return;
     }
-    countIn(this.#points, "disk failed a member");
+    countIn(this.#points, place.sprung === undefined ? "disk failed a member" : powerCutAt(place.sprung));
     this.#log.say(place.name, `gives up: ${(error as Error).message}`);
     const { clock } = place;
     this.#clock.soon(() => {

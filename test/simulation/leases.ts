@@ -1,70 +1,33 @@
-/**
- * Leases of a simulated cluster, as their clients know them: none may end before the last renewal that was acknowledged,
- * or the grant, and its time; once it has ended nobody may be told that it was renewed.
- */
-import { Violation } from "./outcome.ts";
+/** Leases of a simulated cluster, as its clients know them: which to renew, to hang keys on, to revoke. */
+import type { Prng } from "../../server/base/prng.ts";
 
 export interface KnownLease {
   readonly id: bigint;
   readonly ttlSeconds: number;
-  /** The one key that hangs on it, once it does. */
-  readonly key: string;
-  /** When the last call began that has given it its whole time and was acknowledged. */
-  renewedMs: number;
-  /** When somebody asked for its end. */
-  revokeMs: number;
-  /** When the first member has taken its key away. */
-  goneMs: number;
 }
 
-/** That are remembered; older ones are forgotten when they are gone. */
-const LEASES_MAX = 1000;
+/** That a client chooses from: the newest, also when they have ended meanwhile, which clients may not know. */
+const LEASES = 8;
 
 export class KnownLeases {
-  readonly #leases = new Map<string, KnownLease>();
-  /** How much faster than the world's a clock may go. */
-  readonly #rateMax: number;
+  #newest: KnownLease[] = [];
+  #count = 0;
 
-  constructor(rateMax: number) {
-    this.#rateMax = rateMax;
+  /** An id that no lease of this world has had. */
+  nextId(random: Prng): bigint {
+    return BigInt(random.uint32()) * 2n ** 20n + BigInt(++this.#count);
   }
 
-  add(id: bigint, ttlSeconds: number, beganMs: number): KnownLease {
-    const never = Number.POSITIVE_INFINITY;
-    const lease = { id, ttlSeconds, key: keyOf(id), renewedMs: beganMs, revokeMs: never, goneMs: never };
-    this.#leases.set(lease.key, lease);
-    if (this.#leases.size > LEASES_MAX) this.#leases.delete(this.#leases.keys().next().value as string);
-    return lease;
+  add(lease: KnownLease): void {
+    this.#newest = [...this.#newest, lease].slice(-LEASES);
   }
 
-  /** Those granted last, also when they have ended meanwhile: their clients may not know. */
-  newest(count: number): KnownLease[] {
-    return [...this.#leases.values()].slice(-count);
-  }
-
-  /** A renewal was acknowledged. Throws a `Violation`. */
-  renewed(lease: KnownLease, beganMs: number, nowMs: number): void {
-    if (beganMs > lease.goneMs)
-      throw new Violation(`lease ${lease.id} was renewed at ${beganMs} ms, and had ended at ${lease.goneMs} ms`, nowMs);
-    lease.renewedMs = Math.max(lease.renewedMs, beganMs);
-  }
-
-  /** A key was deleted: if it hung on a lease, that has ended, and how is answered. Throws a `Violation`. */
-  deleted(key: string, nowMs: number): "by hand" | "by time" | undefined {
-    const lease = this.#leases.get(key);
-    if (lease === undefined || lease.goneMs <= nowMs) return undefined;
-    lease.goneMs = nowMs;
-    if (lease.revokeMs <= nowMs) return "by hand";
-    const livesMs = (lease.ttlSeconds * 1000) / this.#rateMax;
-    if (nowMs >= lease.renewedMs + livesMs) return "by time";
-    throw new Violation(
-      `lease ${lease.id} of ${lease.ttlSeconds} s ended at ${nowMs} ms, and was renewed at ${lease.renewedMs} ms`,
-      nowMs,
-    );
+  pick(random: Prng): KnownLease | undefined {
+    return this.#newest.length === 0 ? undefined : random.pick(this.#newest);
   }
 }
 
-/** The key that a client hangs on a lease: nobody else touches it. */
-export function keyOf(id: bigint): string {
+/** A key that hangs on the lease from its first put on, though others may put it without. */
+export function keyOf({ id }: KnownLease): string {
   return `lease/${id}`;
 }

@@ -65,7 +65,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/mvcc/key-index.js",
     text: "return version === 0 && main < revision;",
     instead: "return version === 0 && main <= revision;",
-    by: /comes next/,
+    by: /ordered|reliable|bookmarkable|resumable/,
   },
   {
     name: "D5/compact-revision-lost",
@@ -141,7 +141,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/watch/hub.js",
     text: "watcher.nextRevision = Math.max(watcher.nextRevision, before + 1);",
     instead: "",
-    by: /was told of/,
+    by: /unique|ordered|reliable|bookmarkable|resumable/,
     missed:
       "not found by the first 20 seeds; in twelve of them no watch was open on a member whose store was exchanged",
   },
@@ -152,7 +152,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/watch/hub.js",
     text: "watcher.nextRevision = from;",
     instead: "watcher.nextRevision = this.#revision + 1;",
-    by: /comes next/,
+    by: /ordered|reliable|bookmarkable|resumable/,
     missed: "no client reads so little that its stream has no room",
   },
   {
@@ -162,7 +162,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/watch/hub.js",
     text: "selectEvents(node.matched, watcher.shape, watcher.nextRevision)",
     instead: "selectEvents(node.matched, watcher.shape, from)",
-    by: /was told of/,
+    by: /unique|ordered|reliable|bookmarkable|resumable/,
   },
   {
     name: "X6/future-watch-told-early",
@@ -171,7 +171,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/watch/live-queue.js",
     text: "if (watcher.nextRevision > from)",
     instead: "if (false)",
-    by: /was told of/,
+    by: /unique|ordered|reliable|bookmarkable|resumable/,
   },
   {
     name: "X1/progress-ahead-of-events",
@@ -180,7 +180,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/watch/stream.js",
     text: "this.unsynced > 0 || this.#host.delivering()",
     instead: "false",
-    by: /should be missing/,
+    by: /bookmarkable|progress/,
     missed:
       "not found by the first 8 seeds; clients ask for progress some milliseconds after they begin, when all has been caught up with",
   },
@@ -191,7 +191,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/member/leader-duties.js",
     text: "await this.#confirmLeadership();\n            if (!this.#leading || this.#term() !== term)\n                return;",
     instead: "",
-    by: /ended at/,
+    by: /lost too early|dead lease|living lease denied|nobody asked for/,
     missed: "not found by the first 8 seeds; stalled-leader.test.ts is about it",
   },
   {
@@ -201,7 +201,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/member/lease-calls.js",
     text: "while (this.#host.leadsOthers && !(await this.#leadsStill()))\n            ;",
     instead: "",
-    by: /was renewed at/,
+    by: /dead lease renewed/,
     missed: "not found by the first 8 seeds; stalled-leader.test.ts is about it",
   },
   {
@@ -211,7 +211,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/lease/lessor.js",
     text: "if (remainingMs(lease, nowMs) <= 0)\n            return 0;",
     instead: "",
-    by: /ended at/,
+    by: /lost too early|dead lease|living lease denied|nobody asked for/,
     missed:
       "not found by the first 8 seeds; a renewal must come in the milliseconds between the proposal of a revoke and its end",
   },
@@ -222,7 +222,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/lease/lessor.js",
     text: "this.#promoted = { startMs: nowMs + extendMs };",
     instead: "this.#promoted = { startMs: nowMs - 2 * extendMs };",
-    by: /lease .* ended at/,
+    by: /lost too early|living lease denied/,
   },
   {
     name: "L6/key-keeps-old-lease",
@@ -231,7 +231,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/apply/put.js",
     text: "if (before !== 0n)\n        state.lessor.detach(key);",
     instead: "",
-    by: /ended at/,
+    by: /lost too early|dead lease|living lease denied|nobody asked for/,
     missed: "the key of a lease is put by nobody else, and never without it",
   },
   {
@@ -250,7 +250,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/member/read.js",
     text: "if (index <= this.#applied)",
     instead: "if (true)",
-    by: /began when/,
+    by: /stale read/,
   },
   {
     name: "R1/one-id-for-all-reads",
@@ -259,7 +259,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/member/read.js",
     text: "context: this.#nextContext()",
     instead: "context: this.#lastContext",
-    by: /began when/,
+    by: /stale read/,
     missed:
       "not found by the first 6 seeds; an answer must be under way when the next question is asked, and the leader be another",
   },
@@ -348,7 +348,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     text: "if (to < this.#revision) {\n            this.#behind.add(watcher); // at the end: others have their turn",
     instead:
       "if (to <= this.#revision - 1) {\n            watcher.nextRevision++;\n            this.#behind.add(watcher);",
-    by: /comes next/,
+    by: /ordered|reliable|bookmarkable|resumable/,
     missed: "no watcher is more than one slice of history behind",
   },
   {
@@ -358,7 +358,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/watch/hub.js",
     text: "if (to < this.#revision) {",
     instead: "if (false) {",
-    by: /comes next/,
+    by: /ordered|reliable|bookmarkable|resumable/,
     missed: "no watcher is more than one slice of history behind",
   },
   {
@@ -369,7 +369,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     text: "if (from < this.#space.compactRevision)\n            throw",
     instead:
       "if (from === this.#space.compactRevision)\n            from++;\n        if (from < this.#space.compactRevision)\n            throw",
-    by: /comes next/,
+    by: /ordered|reliable|bookmarkable|resumable/,
   },
   {
     name: "D6/revoke-by-the-leader",
@@ -415,7 +415,7 @@ export const SERVER_MISTAKES: readonly Mistake[] = [
     file: "server/member/read.js",
     text: "if (asking === undefined || context !== asking.context)",
     instead: "if (asking === undefined)",
-    by: /began when/,
+    by: /stale read/,
     missed:
       "not found by the first 6 seeds; an answer must be under way when the next question is asked, and the leader be another",
   },

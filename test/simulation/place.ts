@@ -11,11 +11,17 @@ import { OPTIONS } from "./one-member.ts";
 import { stream } from "./swarm.ts";
 import { MemoryBackend } from "./world/backend.ts";
 import type { SimClock } from "./world/clock.ts";
-import { SimDisk } from "./world/disk.ts";
+import { type Operation, SimDisk } from "./world/disk.ts";
 import type { SimulatedNetwork } from "./world/network.ts";
 
 /** So that some who were away find the log cut, and others do not. */
 const LOG = { snapshotCount: 60, snapshotCatchupEntries: 30, transitBytes: 2 ** 20 };
+/** What a member may be about when its power goes out. */
+export const MOMENTS = ["new file of the log", "old file of the log", "state loaded", "compaction"] as const;
+export type Moment = (typeof MOMENTS)[number];
+/** A compaction is over within some milliseconds. */
+const COMPACTION_MS = 12;
+
 /** How long a sync takes on a disk that is well. */
 export const SYNC_MS = 2;
 
@@ -24,6 +30,10 @@ export interface PlaceHost {
   readonly clock: SimClock;
   readonly network: SimulatedNetwork;
   readonly seed: number;
+  /** In place of what members are told otherwise. */
+  readonly options?: Partial<MemberOptions>;
+  /** A place has come to one of the moments at which its power may go out. */
+  came?(place: Place, moment: Moment): void;
   /** A member has said something. */
   said(place: Place, level: string, message: string, fields?: LogFields): void;
   /** An entry was applied, and with it perhaps a revision. */
@@ -50,6 +60,10 @@ export class Place {
   syncMs = SYNC_MS;
   /** The revision up to which its changes were compared. */
   seenRevision = 0;
+  /** Its power is to go out once it comes to that moment, `steps` operations of its disk or milliseconds later. */
+  ambush: { readonly moment: Moment; readonly steps: number } | undefined;
+  /** The moment at which the power was made to go out in this life. */
+  sprung: Moment | undefined;
   readonly #host: PlaceHost;
   /** Undefined: it was there from the beginning. */
   readonly #joined: JoinedCluster | undefined;
@@ -76,7 +90,11 @@ export class Place {
     this.#initialCluster = rest.initialCluster;
     this.clock = new LifeClock(host.clock);
     const prng = new Prng(stream(host.seed, `disk ${name}`).uint32());
-    this.disk = new SimDisk({ prng, later: (action) => void this.clock.after(this.syncMs, action) });
+    this.disk = new SimDisk({
+      prng,
+      later: (action) => void this.clock.after(this.syncMs, action),
+      told: (operation, what) => this.#does(operation, what),
+    });
     this.backend = new MemoryBackend({ sync: (done) => void this.clock.after(this.syncMs + 1, done) });
     makeDurableFolder(this.disk, "/data");
   }
@@ -101,6 +119,7 @@ export class Place {
     const options: MemberOptions = {
       ...OPTIONS,
       ...LOG,
+      ...host.options,
       name: this.name,
       initialCluster: this.#initialCluster,
       joined: this.#joined,
@@ -134,6 +153,33 @@ export class Place {
     return new Promise((resolve) => this.clock.soon(resolve));
   }
 
+  /** The power goes out at the n-th operation of the disk from now, and with it the process ends. */
+  losePowerAt(operation: number): void {
+    this.isDiskFaulty = true;
+    this.disk.crashAtOperation(operation);
+  }
+
+  /** It is about something at which its power may go out. */
+  comes(moment: Moment): void {
+    const { ambush } = this;
+    if (!this.isUp) return; // what it mends at its start is no such moment
+    this.#host.came?.(this, moment);
+    if (ambush?.moment !== moment) return;
+    this.ambush = undefined;
+    this.sprung = moment;
+    if (moment !== "compaction") this.losePowerAt(ambush.steps);
+    else
+      this.clock.after(ambush.steps % COMPACTION_MS, () => {
+        this.#host.died(this, new Error("the power went out in a compaction"), true);
+      });
+  }
+
+  #does(operation: Operation, what: string): void {
+    if (operation === "truncate" && what.includes(".wal ")) this.comes("new file of the log");
+    else if (operation === "rename" && /\.wal -> .*(?<!\.wal)$/.test(what)) this.comes("old file of the log");
+    else if (operation === "remove" && what.endsWith(".wal")) this.comes("old file of the log");
+  }
+
   get #isFaulty(): boolean {
     return this.isDiskFaulty || this.disk.capacityBytes !== Number.POSITIVE_INFINITY;
   }
@@ -143,6 +189,7 @@ export class Place {
     this.isServing = false;
     this.member = undefined;
     this.isDiskFaulty = false;
+    this.sprung = undefined;
     this.#host.network.crash(this.id);
     this.backend = this.backend.crash();
   }

@@ -1,4 +1,10 @@
 /** Places that a volume of runs of the whole server should come by: what was never reached was never tried. */
+import { MOMENTS, type Moment } from "./place.ts";
+
+/** The power went out in one of the moments that are waited for. */
+export function powerCutAt(moment: Moment): string {
+  return `power cut: ${moment}`;
+}
 
 /** What a member says when it comes by, and the name of the place. */
 export const SAID: Readonly<Record<string, string>> = {
@@ -20,6 +26,17 @@ export const SAID: Readonly<Record<string, string>> = {
 
 /** Those that the world itself comes by. */
 const SEEN = [
+  ...MOMENTS,
+  ...MOMENTS.map(powerCutAt),
+  "state exchanged under a watch",
+  "watch without room",
+  "watch from the past",
+  "watch from the future",
+  "list transaction committed",
+  "list transaction aborted",
+  "list transaction unknown",
+  "register searched",
+  "lease revoked",
   "leader elected",
   "leader moved",
   "learner promoted",
@@ -37,6 +54,6 @@ const SEEN = [
   "refused: LeaseNotFound",
   "refused: NoLeader",
   "refused: Timeout",
-] as const;
+];
 
 export const POINTS: readonly string[] = [...Object.values(SAID), ...SEEN];

@@ -4,7 +4,7 @@
  */
 import { EtcdError } from "../../server/base/error.ts";
 import type { Prng } from "../../server/base/prng.ts";
-import { type Place, SYNC_MS } from "./place.ts";
+import { MOMENTS, type Place, SYNC_MS } from "./place.ts";
 import { type FaultKind, type Swarm, stream } from "./swarm.ts";
 import type { SimulatedNetwork } from "./world/network.ts";
 import { CALM, faultsByLot } from "./world/network-faults.ts";
@@ -59,6 +59,8 @@ export class Storm {
       place.clock.rate = 1;
       place.syncMs = SYNC_MS;
       place.disk.capacityBytes = Number.POSITIVE_INFINITY;
+      place.ambush = undefined;
+      place.disk.callOff();
       place.start();
     }
   }
@@ -130,6 +132,10 @@ export class Storm {
         if (!place.isAnswering || place.member === undefined) return undefined;
         this.#asked(place, "defragmented", place.member.defragment());
         return "is told to defragment";
+      case "powerAtWrite":
+        return this.#powerAtWrite(place, 1 + random.below(80));
+      case "ambush":
+        return this.#ambush(place, { moment: random.pick(MOMENTS), steps: 1 + random.below(12) });
     }
   }
 
@@ -146,6 +152,18 @@ export class Storm {
     place.crash(isPowerCut);
     this.#mend(forMs, () => place.start());
     return `${isPowerCut ? "loses its power" : "is killed"} for ${forMs} ms`;
+  }
+
+  #powerAtWrite(place: Place, operation: number): string | undefined {
+    if (!place.isUp) return undefined;
+    place.losePowerAt(operation);
+    return `will lose its power at the ${operation}th operation of its disk`;
+  }
+
+  /** Where it hurts: what has no place by chance in a few milliseconds of a run. */
+  #ambush(place: Place, ambush: NonNullable<Place["ambush"]>): string {
+    place.ambush = ambush;
+    return `will lose its power ${ambush.steps} steps behind the next: ${ambush.moment}`;
   }
 
   #pause(place: Place, forMs: number): string | undefined {

@@ -27,6 +27,8 @@ export const FAULTS = {
   addMember: 15,
   replaceMember: 15,
   defragment: 18,
+  powerAtWrite: 15,
+  ambush: 24,
 } as const;
 
 /** Each with its weight among the calls of a client. */
@@ -45,6 +47,8 @@ export const CALLS = {
   leaseRenew: 8,
   leaseRevoke: 1,
   watch: 3,
+  register: 18,
+  list: 8,
 } as const;
 
 export type FaultKind = keyof typeof FAULTS;
@@ -59,7 +63,12 @@ export interface Swarm {
   readonly calls: ReadonlyMap<CallKind, number>;
   /** The storm ends here, whatever has been done by then; undefined: when it has shown enough. Virtual milliseconds. */
   readonly untilMs: number | undefined;
+  /** Size at which a member's log begins a new file. */
+  readonly walSegmentBytes: number;
 }
+
+/** Of the log: hundreds of files in a run, some, or one. */
+const SEGMENT_BYTES = [2048, 16_384, 64_000_000] as const;
 
 /** What is taken away from a seed's swarm: how a failing one is made small. */
 export interface Less {
@@ -90,7 +99,7 @@ export function swarmOf(seed: number, { without = [], untilMs }: Less = {}): Swa
     const share = 1 + random.below(4);
     if (isOn && !without.includes(kind)) calls.set(kind, weight * share);
   }
-  return { seed, members, faults, calls, untilMs };
+  return { seed, members, faults, calls, untilMs, walSegmentBytes: random.pick(SEGMENT_BYTES) };
 }
 
 /** A source of chance of its own: the same for the same seed and name, whatever else is asked for. */

@@ -32,11 +32,14 @@ export interface SimDiskOptions {
   readonly prng: Prng;
   /** How async syncs come to their end; at once (in a microtask) when absent. */
   readonly later?: (action: () => void) => void;
+  /** Told of each operation before it is done. */
+  readonly told?: (operation: Operation, what: string) => void;
 }
 
 export class SimDisk implements Disk {
   readonly #prng: Prng;
   readonly #later: (action: () => void) => void;
+  readonly #told: ((operation: Operation, what: string) => void) | undefined;
   #names = new Names();
   /** Raised by a crash: handles of before are dead. */
   #epoch = 0;
@@ -55,6 +58,7 @@ export class SimDisk implements Disk {
   constructor(options: SimDiskOptions) {
     this.#prng = options.prng;
     this.#later = options.later ?? ((action) => void Promise.resolve().then(action));
+    this.#told = options.told;
   }
 
   /** Operations so far that change something. */
@@ -70,6 +74,13 @@ export class SimDisk implements Disk {
   /** The power goes out at the n-th operation from now (1: the next one), which is done, not done, or half done. */
   crashAtOperation(n: number): void {
     this.#crashAt = this.#operations + n;
+  }
+
+  /** What was ordered for a later operation does not happen. */
+  callOff(): void {
+    this.#crashAt = Number.POSITIVE_INFINITY;
+    this.#failure = undefined;
+    this.#failsSync = false;
   }
 
   /** The n-th operation from now fails, once or (as a dead disk) with all after it. */
@@ -248,6 +259,7 @@ export class SimDisk implements Disk {
   /** Counts an operation, and does it unless a fault was ordered for it. */
   #do<T>(operation: Operation, what: string, action: (half: boolean) => T): T {
     this.#checkUp();
+    this.#told?.(operation, what);
     this.#operations++;
     this.journal.push(`${operation} ${what}`);
     if (this.#operations === this.#crashAt) {
