@@ -100,6 +100,20 @@ test("no snapshot is taken before there is enough for one", () => {
   assert.equal(place.log.firstIndex(), COUNT + 1 - 2 + 1);
 });
 
+test("a store that is ahead of the commit index that the log kept has its snapshot when the log knows of it again", () => {
+  const place = new Place();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.fill(2 * COUNT);
+  place.wal.save({ term: 1, vote: 7n, commit: COUNT }, []); // as a power cut leaves it
+  place.restart();
+  place.snapshots.noteConfState(1, voters(7n));
+  place.snapshots.maybeTake(2 * COUNT);
+  assert.equal(place.log.snapshotIndex, 0);
+  place.wal.save({ term: 1, vote: 7n, commit: 2 * COUNT }, []);
+  place.snapshots.maybeTake(2 * COUNT);
+  assert.deepEqual(place.restart(), { index: 2 * COUNT, voters: [7n] });
+});
+
 test("a log of few but large entries is cut before it takes too much memory", () => {
   const place = new Place();
   place.snapshots.noteConfState(1, voters(7n));

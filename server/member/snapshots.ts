@@ -83,11 +83,17 @@ export class LogSnapshots {
     this.#log.compact(index);
   }
 
-  /** The store holds everything up to `index`: takes a snapshot when enough has come since the last. */
+  /**
+   * The store holds everything up to `index`: takes a snapshot when enough has come since the last, and the log says that
+   * so much is committed.
+   */
   maybeTake(index: number): void {
     const entries = index - this.#snapshotIndex;
     const bytes = Math.max(this.#bytes, this.#log.bytes);
     if (entries <= 0 || (entries <= this.#count && bytes <= this.#logBytes)) return;
+    // The store may be ahead: a commit index is saved without a sync, and a power cut takes it. A snapshot beyond it would
+    // not count, and what it lets go of would be missing.
+    if (index > this.#wal.committedIndex) return;
     this.#snapshotIndex = index;
     this.#bytes = 0;
     const confState = valueAt(this.#confStates, index);

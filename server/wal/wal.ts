@@ -189,6 +189,11 @@ export class Wal {
     return this.#spare.trouble;
   }
 
+  /** The commit index of the hard state that was saved last: whatever is saved from now on lies behind it. */
+  get committedIndex(): number {
+    return this.#hardState?.commit ?? 0;
+  }
+
   /** Files that the log consists of. */
   get segmentCount(): number {
     return this.#segments.length;
