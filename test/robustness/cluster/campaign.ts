@@ -39,9 +39,11 @@ const SECOND_AFTER_MS = 700;
 /** Until all that was abandoned has run out, and all watchers have come to the end. */
 const PATIENCE_MS = 30_000;
 const AGAIN_MS = 100;
+/** Members that come level so late are right, but somebody should look why. */
+const SLOW_MS = 10_000;
 /** A round with fewer answers to an episode proves nothing. */
 const ANSWERS_LEAST = 100;
-const LOG_KEPT_CHARS = 6000;
+const LOG_SHOWN_CHARS = 6000;
 
 export interface CampaignOptions {
   readonly seed: number;
@@ -171,8 +173,11 @@ class Round {
     this.#dead(field);
     await this.#calm(load);
     await load.hold();
+    const heldMs = this.#nowMs;
     const { revision, hash } = await field.cluster.level();
+    const tookMs = this.#nowMs - heldMs;
     load.go();
+    if (tookMs > SLOW_MS) this.#say(`level only after ${Math.round(tookMs)} ms: ${keepLogs(field, newFolder())}`);
     this.#dead(field);
     this.#say(`${load.recorder.answers - before} answers; all level at revision ${revision}, HashKV ${hash}`);
   }
@@ -244,7 +249,7 @@ class Round {
 
 /** Writes down what was asked and answered, for whoever looks for the cause. */
 function keep(field: Field, { recorder, log, watchers }: Load): string {
-  const folder = mkdtempSync(join(tmpdir(), "kvorum-cluster-failed-"));
+  const folder = newFolder();
   const plain = (_name: string, value: unknown) => (typeof value === "bigint" ? `${value}` : value);
   const write = (name: string, what: unknown) => writeFileSync(join(folder, name), JSON.stringify(what, plain, 1));
   write("operations.json", recorder.operations);
@@ -253,12 +258,22 @@ function keep(field: Field, { recorder, log, watchers }: Load): string {
     "watchers.json",
     [log, ...watchers].flatMap(({ pieces }) => pieces),
   );
-  const running = field.cluster.members.map(({ name, server }) => [name, server.log] as const);
-  const whole = new Map([
-    ...field.pastLogs,
-    ...running.map(([name, log]) => [name, `${field.pastLogs.get(name) ?? ""}${log}`] as const),
-  ]);
+  return `the history is kept there too: ${keepLogs(field, folder)}\n${lastLines(field)}`;
+}
+
+/** Writes down all that the members have logged. */
+function keepLogs({ cluster, pastLogs }: Field, folder: string): string {
+  const whole = new Map(pastLogs);
+  for (const { name, server } of cluster.members)
+    if (server.isRunning) whole.set(name, `${pastLogs.get(name) ?? ""}${server.log}`);
   for (const [name, log] of whole) writeFileSync(join(folder, `${name}.log`), log);
-  const logs = field.cluster.members.map(({ name, server }) => `--- ${name}\n${server.log.slice(-LOG_KEPT_CHARS)}`);
-  return `the history and the members' logs are kept in ${folder}\n${logs.join("\n")}`;
+  return `the members' logs are kept in ${folder}`;
+}
+
+function lastLines({ cluster }: Field): string {
+  return cluster.members.map(({ name, server }) => `--- ${name}\n${server.log.slice(-LOG_SHOWN_CHARS)}`).join("\n");
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), "kvorum-cluster-"));
 }
