@@ -2,7 +2,7 @@
  * Three and five real members under load: killed, stopped, cut off from one another, on slow and full disks, with wrong
  * clocks, replaced, restarted, without power. Every answer and every event is judged, and all members hold the same in
  * the end. Takes SEED, OPERATIONS (answers to be judged, 20,000 else), FAULTS (words that choose faults by name, with
- * commas between), PLANTED (all, none; else one of the planted mistakes, by the seed).
+ * commas between), PLANTED (all, or a word of its name: planted mistakes that must be noticed).
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -30,9 +30,8 @@ test(`clusters under faults keep what they promised (seed ${SEED})`, async (t) =
   assert.ok(report.operations >= OPERATIONS);
 });
 
-for (const [at, { edit, only, complaint, needsPower = false }] of PLANTED.entries()) {
-  const isChosen = CHOSEN === undefined ? at === SEED % PLANTED.length : CHOSEN === "all" || edit.name.includes(CHOSEN);
-  if (!isChosen) continue;
+for (const { edit, only, complaint, needsPower = false } of PLANTED) {
+  if (CHOSEN === undefined || (CHOSEN !== "all" && !edit.name.includes(CHOSEN))) continue;
   test(`the same test notices this: ${edit.name} (seed ${SEED})`, async (t) => {
     const missing = needsPower ? powerDiskMissing() : undefined;
     if (missing !== undefined) return skipAloud(t, missing);
