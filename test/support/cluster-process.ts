@@ -125,9 +125,13 @@ export class ClusterProcess {
     const known = this.any();
     const added = await this.#prepare(spec);
     const request = { peerUrls: [added.peerUrl], isLearner };
-    const { members } = await this.eventually(`"${spec.name}" is added`, () =>
-      known.client.unary(cluster.methods.memberAdd, request, CALL),
-    );
+    const { members } = await this.eventually(`"${spec.name}" is added`, async () => {
+      const { response, status } = await known.client.call(cluster.methods.memberAdd, request, CALL);
+      if (response !== undefined) return response;
+      // The answer to an earlier attempt was lost.
+      if (!/Peer URLs already exists/.test(status.text)) throw new Error(status.text);
+      return known.client.unary(cluster.methods.memberList, { linearizable: true }, CALL);
+    });
     const initial = members.map(({ name, peerUrls }) => `${name || added.name}=${peerUrls[0]}`).join();
     added.flags.push(`--initial-cluster=${initial}`, "--initial-cluster-state=existing");
     await added.server.launch();

@@ -32,6 +32,8 @@ const FLAGS = [
 const HEAP_MEGABYTES = 512;
 const STATUS_MS = 400;
 const LAUNCHES_MAX = 20;
+/** Until a member serves: on a busy machine a process may wait long for its turn. */
+const READY_MS = 120_000;
 const AGAIN_MS = 200;
 /** Of each member, over all its lives. */
 const LOG_KEPT_CHARS = 2_000_000;
@@ -237,6 +239,7 @@ export class Field {
     return {
       name,
       env,
+      readyMs: READY_MS,
       ...(this.#command === undefined ? {} : { command: this.#command }),
       ...(dataDir === undefined ? {} : { dataDir }),
       advertise: (port) => {
