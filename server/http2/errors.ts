@@ -27,3 +27,8 @@ export class ConnectionFailure extends Error {
     this.code = code;
   }
 }
+
+/** The peer did `what`, which nobody may. */
+export function broken(what: string): ConnectionFailure {
+  return new ConnectionFailure(Http2Code.PROTOCOL_ERROR, what);
+}
