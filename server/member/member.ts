@@ -115,15 +115,16 @@ export class Member {
 
   /** Tells all members our name and where clients find us, as often as it takes. */
   async #announce(): Promise<void> {
-    const memberAttributes = { name: this.name, clientUrls: [...this.#parts.options.clientUrls] };
-    for (;;) {
+    const { options } = this.#parts;
+    const memberAttributes = { name: this.name, clientUrls: [...options.clientUrls] };
+    // What was handed to a leader that has just lost its place comes to nothing: the first tries are given up early.
+    for (let patienceMs = 2 * options.electionMs; ; patienceMs *= 2) {
       await this.#parts.expectations.until(() => this.#standing.leaderId !== 0n);
       if (besideFailpoint !== undefined) await besideFailpoint("beforePublishing");
       try {
-        await this.#proposer.propose({
-          kind: "clusterMemberAttrSet",
-          value: { memberId: this.memberId, memberAttributes },
-        });
+        const value = { memberId: this.memberId, memberAttributes };
+        const deadlineMs = this.#ports.clock.monotonicMs() + patienceMs;
+        await this.#proposer.propose({ kind: "clusterMemberAttrSet", value }, { deadlineMs });
         return;
       } catch (error) {
         if (this.#standing.isStopping || !(error instanceof EtcdError)) throw error;
