@@ -224,6 +224,17 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
       return responses.with(at, { ...(responses[at] as WatchResponse), header: undefined });
     },
   },
+  "a header of before its events": {
+    message: /header before its events: .*got (put|delete) .* under the header \d+/,
+    plant: ({ responses }, random) => {
+      const at = placeOf(responses, random, ({ events }) => events.length > 0);
+      const one = at === undefined ? undefined : responses[at];
+      const last = one?.events.at(-1)?.kv.modRevision ?? 0;
+      return at === undefined || one === undefined
+        ? undefined
+        : responses.with(at, { ...one, header: { revision: last - 1 } });
+    },
+  },
   "events before created": {
     message: /not created: .*got this before it was created: \[.*events from/,
     plant: ({ responses }) => {

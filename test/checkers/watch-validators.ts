@@ -72,9 +72,15 @@ export function checkWatchers(
 
 // ---- responses
 
+/** Each response has one, and it is not of before the events: clients go on from it. */
 function header({ watcher, report }: Sight): undefined {
-  for (const [at, response] of watcher.responses.entries())
-    if (response.header === undefined) return report("no header", `got response ${at} without one: ${words(response)}`);
+  for (const [at, response] of watcher.responses.entries()) {
+    const { header: head, events } = response;
+    if (head === undefined) return report("no header", `got response ${at} without one: ${words(response)}`);
+    const later = events.find(({ kv }) => kv.modRevision > head.revision);
+    if (later !== undefined)
+      return report("header before its events", `got ${eventWords(later)} under the header ${head.revision}`);
+  }
 }
 
 function createdFirst({ watcher, report }: Sight): undefined {

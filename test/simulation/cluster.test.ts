@@ -71,17 +71,3 @@ for (const [what, mistakes, complaint] of [
     }
     assert.fail("no seed has noticed it");
   });
-
-test("a register that is read stale is noticed without a look at revisions too", async (t) => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const outcome = await runOf(seed, { readsStale: true }).then(
-      () => "",
-      (error: Error) => error.message,
-    );
-    const found = outcome.split("\n").find((line) => line.includes("not linearizable"));
-    if (found === undefined) continue;
-    t.diagnostic(`seed ${seed}: ${found}`);
-    return;
-  }
-  assert.fail("no search has noticed it");
-});

@@ -101,6 +101,8 @@ class ClusterWorld {
   #ofRegisters = 0;
   #failure: Violation | undefined;
   #isOver = false;
+  /** When the storm was over. */
+  #overMs = 0;
 
   constructor(swarm: Swarm, mistakes: Mistakes, take: ((line: string) => void) | undefined) {
     this.#swarm = swarm;
@@ -156,6 +158,7 @@ class ClusterWorld {
     storm.begin();
     await this.#weather();
     this.#isOver = true;
+    this.#overMs = this.#clock.monotonicMs();
     this.#log.say("world", "the storm is over");
     storm.end();
     await this.#converge();
@@ -171,7 +174,12 @@ class ClusterWorld {
       appliedMs: (revision: number) => this.#agreed.appliedMs(revision),
       rateMax: this.#swarm.faults.has("clockRate") ? RATE_MAX : 1,
     };
-    judge(evidence, (name) => countIn(this.#points, name));
+    try {
+      judge(evidence, (name) => countIn(this.#points, name));
+    } catch (error) {
+      // It has happened by then: a shorter run shows it too.
+      throw new Violation((error as Error).message, this.#overMs, error);
+    }
   }
 
   #watch(name: string): void {
@@ -231,6 +239,7 @@ class ClusterWorld {
         if (point === "snapshot loaded") place.comes("state loaded");
         if (point !== "snapshot installed") return;
         place.seenRevision = 0;
+        place.comes("state exchanged");
         if (this.#watchers.some((watcher) => watcher.isAt(place)))
           countIn(this.#points, "state exchanged under a watch");
       },

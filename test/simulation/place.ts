@@ -17,7 +17,13 @@ import type { SimulatedNetwork } from "./world/network.ts";
 /** So that some who were away find the log cut, and others do not. */
 const LOG = { snapshotCount: 60, snapshotCatchupEntries: 30, transitBytes: 2 ** 20 };
 /** What a member may be about when its power goes out. */
-export const MOMENTS = ["new file of the log", "old file of the log", "state loaded", "compaction"] as const;
+export const MOMENTS = [
+  "new file of the log",
+  "old file of the log",
+  "state loaded",
+  "state exchanged",
+  "compaction",
+] as const;
 export type Moment = (typeof MOMENTS)[number];
 /** A compaction is over within some milliseconds. */
 const COMPACTION_MS = 12;
@@ -60,8 +66,8 @@ export class Place {
   syncMs = SYNC_MS;
   /** The revision up to which its changes were compared. */
   seenRevision = 0;
-  /** Its power is to go out once it comes to that moment, `steps` operations of its disk or milliseconds later. */
-  ambush: { readonly moment: Moment; readonly steps: number } | undefined;
+  /** Its power is to go out once it comes to one of these moments, so many operations of its disk or milliseconds later. */
+  readonly ambushes = new Map<Moment, number>();
   /** The moment at which the power was made to go out in this life. */
   sprung: Moment | undefined;
   readonly #host: PlaceHost;
@@ -161,15 +167,15 @@ export class Place {
 
   /** It is about something at which its power may go out. */
   comes(moment: Moment): void {
-    const { ambush } = this;
     if (!this.isUp) return; // what it mends at its start is no such moment
     this.#host.came?.(this, moment);
-    if (ambush?.moment !== moment) return;
-    this.ambush = undefined;
+    const steps = this.ambushes.get(moment);
+    if (steps === undefined) return;
+    this.ambushes.delete(moment);
     this.sprung = moment;
-    if (moment !== "compaction") this.losePowerAt(ambush.steps);
+    if (moment !== "compaction") this.losePowerAt(steps);
     else
-      this.clock.after(ambush.steps % COMPACTION_MS, () => {
+      this.clock.after(steps % COMPACTION_MS, () => {
         this.#host.died(this, new Error("the power went out in a compaction"), true);
       });
   }

@@ -4,7 +4,7 @@
  */
 import { EtcdError } from "../../server/base/error.ts";
 import type { Prng } from "../../server/base/prng.ts";
-import { MOMENTS, type Place, SYNC_MS } from "./place.ts";
+import { MOMENTS, type Moment, type Place, SYNC_MS } from "./place.ts";
 import { type FaultKind, type Swarm, stream } from "./swarm.ts";
 import type { SimulatedNetwork } from "./world/network.ts";
 import { CALM, faultsByLot } from "./world/network-faults.ts";
@@ -59,7 +59,7 @@ export class Storm {
       place.clock.rate = 1;
       place.syncMs = SYNC_MS;
       place.disk.capacityBytes = Number.POSITIVE_INFINITY;
-      place.ambush = undefined;
+      place.ambushes.clear();
       place.disk.callOff();
       place.start();
     }
@@ -135,7 +135,7 @@ export class Storm {
       case "powerAtWrite":
         return this.#powerAtWrite(place, 1 + random.below(80));
       case "ambush":
-        return this.#ambush(place, { moment: random.pick(MOMENTS), steps: 1 + random.below(12) });
+        return this.#ambush(place, random.pick(MOMENTS), 1 + random.below(10));
     }
   }
 
@@ -161,9 +161,11 @@ export class Storm {
   }
 
   /** Where it hurts: what has no place by chance in a few milliseconds of a run. */
-  #ambush(place: Place, ambush: NonNullable<Place["ambush"]>): string {
-    place.ambush = ambush;
-    return `will lose its power ${ambush.steps} steps behind the next: ${ambush.moment}`;
+  #ambush(place: Place, moment: Moment, steps: number): string {
+    // The exchange of a state is over within a few operations.
+    const soon = moment.startsWith("state") ? Math.ceil(steps / 3) : steps;
+    place.ambushes.set(moment, soon);
+    return `will lose its power ${soon} steps behind the next: ${moment}`;
   }
 
   #pause(place: Place, forMs: number): string | undefined {

@@ -64,7 +64,7 @@ test("a planted mistake is made small in the world of whole members too", async 
     points: [],
     run: (seed, less) => runCluster(seed, { losesEvents: true }, less),
   };
-  const shrunk = await shrink(level, 1);
+  const shrunk = await shrink(level, 2);
   assert.ok(shrunk !== undefined);
   const { without = [] } = shrunk.less;
   assert.ok(!without.includes("watch"), "watchers are needed");
@@ -72,5 +72,5 @@ test("a planted mistake is made small in the world of whole members too", async 
     Object.keys(FAULTS).every((kind) => without.includes(kind)),
     "no fault is needed",
   );
-  await assert.rejects(runCluster(1, { losesEvents: true }, shrunk.less), Violation);
+  await assert.rejects(runCluster(2, { losesEvents: true }, shrunk.less), Violation);
 });
