@@ -66,7 +66,7 @@ export class Proposals {
    * which they went in. Then nothing of the entry has to be read.
    */
   oldestOf(data: Uint8Array): Proposal | undefined {
-    while (this.#oldest?.taken === true) this.#oldest = this.#oldest.later;
+    while (this.#oldest?.taken === true) this.#oldest = parted(this.#oldest);
     if (this.#oldest === undefined) this.#newest = undefined;
     return this.#oldest?.proposal.data === data ? this.#oldest.proposal : undefined;
   }
@@ -124,6 +124,13 @@ export class Proposals {
     this.#bytes -= link.proposal.data.length;
     return link.proposal;
   }
+}
+
+/** What follows `link`, which lets go of it: a dead one that has grown old would keep all that came after it alive. */
+function parted(link: Link): Link | undefined {
+  const { later } = link;
+  link.later = undefined;
+  return later;
 }
 
 function chainOf(id: bigint): number {
