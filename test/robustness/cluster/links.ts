@@ -82,7 +82,9 @@ export class Links {
     target.on("drain", () => {
       if (!this.#isCut(way)) source.resume();
     });
-    source.on("end", () => target.end());
+    source.on("end", () => {
+      if (!this.#isCut(way)) target.end();
+    });
     source.on("error", () => undefined); // "close" follows
     source.on("close", () => {
       // Nobody behind a cut way hears that the other has died.
@@ -98,6 +100,7 @@ export class Links {
     ] as const) {
       if (this.#isCut(way)) source.pause();
       else if (source.destroyed) target.destroy();
+      else if (source.readableEnded) target.end();
       else if (!target.writableNeedDrain) source.resume();
     }
   }
