@@ -125,22 +125,28 @@ describe(`a member alone (seed ${SEED})`, { concurrency: 2 }, () => {
   test("the load was real", (t) => realLoad(t, supply));
 });
 
-const SYNC_MS = 400;
+const SYNC_MS = 1000;
+/** One that is late for want of a processor must not hide that none waits. */
+const PUTS = 3;
 
-/** Throws when a put is answered while its sync is held; says how long that took. */
+/** Throws when a put is answered while its sync is held; says how long they took. */
 async function answersWaitForSync({ control, url }: Alone): Promise<string> {
   await control.arm("walBeforeSync", `sleep(${SYNC_MS})`);
   const client = connect(url);
+  const tookMs: number[] = [];
   try {
-    const started = performance.now();
-    await client.unary(SERVICES.kv.methods.put, { key: utf8Bytes("probe"), value: utf8Bytes("1") });
-    const tookMs = performance.now() - started;
-    assert.ok(tookMs >= SYNC_MS * 0.9, `answered after ${tookMs.toFixed(0)} ms, while its sync took ${SYNC_MS}`);
-    return `answered after ${tookMs.toFixed(0)} ms, its sync took ${SYNC_MS}`;
+    for (let put = 0; put < PUTS; put++) {
+      const started = performance.now();
+      await client.unary(SERVICES.kv.methods.put, { key: utf8Bytes("probe"), value: utf8Bytes("1") });
+      tookMs.push(Math.round(performance.now() - started));
+    }
   } finally {
     client.close();
     await control.disarm("walBeforeSync");
   }
+  const text = `answered after ${tookMs.join(", ")} ms, while its sync took ${SYNC_MS}`;
+  assert.ok(Math.min(...tookMs) >= SYNC_MS * 0.9, text);
+  return text;
 }
 
 describe("planted mistakes are caught", { concurrency: 2 }, () => {

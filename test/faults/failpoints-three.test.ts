@@ -10,6 +10,7 @@ import { AMONG_THREE, TAKING_A_STATE } from "../robustness/failpoint-cases.ts";
 import { FailpointControl, panicked } from "../robustness/failpoint-control.ts";
 import { failpointFlags, panics, realLoad, SLEEP, sleeps, type Victim } from "../robustness/failpoint-steps.ts";
 import { MembersUnderLoad, Supply } from "../robustness/members-under-load.ts";
+import { LOG_BEFORE_STORE, PlantedServer } from "../robustness/planted.ts";
 import { type ClusterMember, ClusterProcess } from "../support/cluster-process.ts";
 import { freePorts } from "../support/server-process.ts";
 
@@ -32,9 +33,10 @@ class Three extends MembersUnderLoad {
     this.#victim = second;
   }
 
-  static async start(): Promise<Three> {
+  static async start(command?: readonly string[]): Promise<Three> {
     const controls = (await freePorts(3)).map((port) => new FailpointControl(port));
-    const specs = controls.map(({ env }, at) => ({ name: `m${at}`, env }));
+    const program = command === undefined ? {} : { command };
+    const specs = controls.map(({ env }, at) => ({ name: `m${at}`, env, ...program }));
     const three = new Three(await ClusterProcess.start(specs, failpointFlags(SNAPSHOT_COUNT)), controls);
     await three.begin();
     return three;
@@ -71,6 +73,25 @@ class Three extends MembersUnderLoad {
 const MISSED_CHANGES = 2 * SNAPSHOT_COUNT + 20;
 const PATIENCE_MS = 60_000;
 
+/** Starts the member, which has missed more than the log has, with the failpoint armed. */
+function takingAState(supply: Supply<Three>, terms: string, ended: (victim: Victim) => Promise<void>): Promise<void> {
+  return supply.use(async (three) => {
+    const victim = await three.victim("follower");
+    const { server, control, workload } = victim;
+    await server.stop("SIGKILL");
+    const from = workload.highest;
+    await three.under(async () => {
+      for (const end = performance.now() + PATIENCE_MS; workload.highest < from + MISSED_CHANGES; await sleep(20))
+        assert.ok(performance.now() < end, `others go on: from revision ${from} to ${workload.highest} so far`);
+      control.env["GOFAIL_FAILPOINTS"] = terms;
+      void server.spawn();
+      await ended(victim);
+      delete control.env["GOFAIL_FAILPOINTS"];
+    });
+    assert.equal(workload.unanswered, 0, "two of three go on");
+  });
+}
+
 describe(`three members (seed ${SEED})`, () => {
   const supply = new Supply(() => Three.start());
   after(() => supply.remove());
@@ -98,41 +119,37 @@ describe(`three members (seed ${SEED})`, () => {
       assert.equal(three.workload.unanswered, 0, "two of three go on");
     }));
 
-  /** Starts the member, which has missed more than the log has, with the failpoint armed. */
-  const takingAState = (terms: string, ended: (victim: Victim) => Promise<void>) =>
-    supply.use(async (three) => {
-      const victim = await three.victim("follower");
-      const { server, control, workload } = victim;
-      await server.stop("SIGKILL");
-      const from = workload.highest;
-      await three.under(async () => {
-        for (const end = performance.now() + PATIENCE_MS; workload.highest < from + MISSED_CHANGES; await sleep(20))
-          assert.ok(performance.now() < end, `others go on: from revision ${from} to ${workload.highest} so far`);
-        control.env["GOFAIL_FAILPOINTS"] = terms;
-        void server.spawn();
-        await ended(victim);
-        delete control.env["GOFAIL_FAILPOINTS"];
-      });
-      assert.equal(workload.unanswered, 0, "two of three go on");
-    });
-
   test("a member that sleeps everywhere while a state is taken in comes level", () =>
-    takingAState(TAKING_A_STATE.map((name) => `${name}=${SLEEP}`).join(";"), async ({ control }) => {
+    takingAState(supply, TAKING_A_STATE.map((name) => `${name}=${SLEEP}`).join(";"), async ({ control }) => {
       await control.listening();
       for (const name of TAKING_A_STATE) await control.acted(name, 1);
     }));
 
   for (const name of TAKING_A_STATE) {
     test(`${name}: panics while a state is taken in`, () =>
-      takingAState(`${name}=panic`, ({ server }) => panicked(server, name)));
+      takingAState(supply, `${name}=panic`, ({ server }) => panicked(server, name)));
   }
 
   test("a state that cannot be kept is sent again", () =>
-    takingAState(`snapDBDirSyncError=1*return("no luck")`, async ({ control, server }) => {
+    takingAState(supply, `snapDBDirSyncError=1*return("no luck")`, async ({ control, server }) => {
       await control.listening();
       await control.acted("snapDBDirSyncError", 1);
       assert.match(server.log, /no luck/);
     }));
 
   test("the load was real", (t) => realLoad(t, supply));
+});
+
+test("planted: a log that says that a state was taken in before the store has it, by a panic between the two", async () => {
+  const planted = new PlantedServer(...LOG_BEFORE_STORE);
+  const supply = new Supply(() => Three.start(planted.command));
+  const taken = takingAState(supply, "raftBeforeApplySnap=panic", ({ server }) =>
+    panicked(server, "raftBeforeApplySnap"),
+  );
+  try {
+    await assert.rejects(taken, /the data has been applied only up to/);
+  } finally {
+    await supply.remove();
+    planted.remove();
+  }
 });

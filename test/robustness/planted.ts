@@ -67,6 +67,22 @@ export const CUT_WITHOUT_SYNC: Edit = {
   to: "this.#file.truncate(this.#end);",
 };
 
+/** Has the log say that another member's state was taken in, and exchanges the stores only then. */
+export const LOG_BEFORE_STORE: readonly Edit[] = [
+  {
+    name: "the stores are not exchanged where they were",
+    file: "member/loop.js",
+    from: "this.#duties.install(snapshot);",
+    to: "",
+  },
+  {
+    name: "but when the log's record is synced",
+    file: "member/loop.js",
+    from: 'failpoint?.("raftBeforeApplySnap");',
+    to: '(failpoint?.("raftBeforeApplySnap"), this.#duties.install(ready.snapshot));',
+  },
+];
+
 /** Hands out whatever the disk gives. */
 export const CHECKSUM_IGNORED: Edit = {
   name: "the checksums of the store's records are not looked at",
