@@ -64,3 +64,22 @@ test("whoever has waited long enough is told so, and the others go on waiting", 
   assert.deepEqual(late.answers, ["Stopped"]);
   assert.equal(proposals.size, 0);
 });
+
+test("the oldest that waits is known by its bytes, whoever before it was answered, gave up or was never met", () => {
+  const proposals = new Proposals();
+  const all = [1n, 2n, 3n, 4n].map((id) => waiting(id, id === 2n ? 100 : 200));
+  for (const { proposal } of all) proposals.add(proposal);
+  const data = (at: number) => (all[at] as Waiting).proposal.data;
+  assert.equal(proposals.oldestOf(data(0))?.id, 1n);
+  assert.equal(proposals.oldestOf(data(1)), undefined, "another one is the oldest");
+  proposals.finish(1n, { ok: true, response: undefined });
+  assert.equal(proposals.expire(150), 1);
+  assert.equal(proposals.oldestOf(data(2))?.id, 3n);
+  proposals.finish(4n, { ok: true, response: undefined });
+  assert.equal(proposals.oldestOf(data(2))?.id, 3n);
+  proposals.failAll("Stopped");
+  assert.equal(proposals.oldestOf(data(2)), undefined);
+  const again = waiting(5n, 100);
+  proposals.add(again.proposal);
+  assert.equal(proposals.oldestOf(again.proposal.data)?.id, 5n);
+});

@@ -25,9 +25,9 @@ interface Link {
   readonly proposal: Proposal;
   /** In its chain. */
   next: Link | undefined;
-  /** The one that was added after it. */
+  /** Those that were added before and after it, and still wait. */
+  earlier: Link | undefined;
   later: Link | undefined;
-  taken: boolean;
 }
 
 /** A power of two: ids follow one another, so that up to so many proposals have a chain each. */
@@ -35,7 +35,7 @@ const CHAINS = 4096;
 
 export class Proposals {
   readonly #chains: (Link | undefined)[] = new Array<Link | undefined>(CHAINS).fill(undefined);
-  /** In the order in which they were added; some at the beginning may have been taken. */
+  /** In the order in which they were added. */
   #oldest: Link | undefined;
   #newest: Link | undefined;
   #size = 0;
@@ -52,11 +52,11 @@ export class Proposals {
 
   add(proposal: Proposal): void {
     const chain = chainOf(proposal.id);
-    const link: Link = { proposal, next: this.#chains[chain], later: undefined, taken: false };
+    const link: Link = { proposal, next: this.#chains[chain], earlier: this.#newest, later: undefined };
     this.#chains[chain] = link;
-    if (this.#newest !== undefined) this.#newest.later = link;
+    if (this.#newest === undefined) this.#oldest = link;
+    else this.#newest.later = link;
     this.#newest = link;
-    this.#oldest ??= link;
     this.#size++;
     this.#bytes += proposal.data.length;
   }
@@ -66,8 +66,6 @@ export class Proposals {
    * which they went in. Then nothing of the entry has to be read.
    */
   oldestOf(data: Uint8Array): Proposal | undefined {
-    while (this.#oldest?.taken === true) this.#oldest = parted(this.#oldest);
-    if (this.#oldest === undefined) this.#newest = undefined;
     return this.#oldest?.proposal.data === data ? this.#oldest.proposal : undefined;
   }
 
@@ -119,18 +117,22 @@ export class Proposals {
     if (link === undefined) return undefined;
     if (before === undefined) this.#chains[chain] = link.next;
     else before.next = link.next;
-    link.taken = true;
+    this.#part(link);
     this.#size--;
     this.#bytes -= link.proposal.data.length;
     return link.proposal;
   }
-}
 
-/** What follows `link`, which lets go of it: a dead one that has grown old would keep all that came after it alive. */
-function parted(link: Link): Link | undefined {
-  const { later } = link;
-  link.later = undefined;
-  return later;
+  /** Takes it out of the order. It lets go of the others: one that has grown old would keep them alive when it is dead. */
+  #part(link: Link): void {
+    const { earlier, later } = link;
+    if (earlier === undefined) this.#oldest = later;
+    else earlier.later = later;
+    if (later === undefined) this.#newest = earlier;
+    else later.earlier = earlier;
+    link.earlier = undefined;
+    link.later = undefined;
+  }
 }
 
 function chainOf(id: bigint): number {

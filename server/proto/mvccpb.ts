@@ -123,7 +123,7 @@ export function encodeKeyValue(kv: KeyValue): Uint8Array {
 }
 
 /**
- * Whether an encoded KeyValue is that of `key`, seen from its first bytes alone. Undefined: they do not say, as the key is
+ * Whether an encoded KeyValue is that of the bytes of `key` from `from` up to `to`, seen from its first bytes alone. Undefined: they do not say, as the key is
  * long or the encoding is not the canonical one.
  */
 export function beginsWithKey(kv: Uint8Array, key: Uint8Array, from: number, to: number): boolean | undefined {

@@ -45,9 +45,9 @@ export function malformed(what: string): EtcdError {
 export class Reader {
   readonly bytes: Uint8Array;
   /** Where the next read begins. */
-  at: number;
+  at = 0;
   /** Where the message being read ends. */
-  end: number;
+  end = 0;
   #depth = 0;
   // The upper half of the varint read last; its lower half is what #halves returns.
   #high = 0;

@@ -102,12 +102,14 @@ export function broadcastAppend(raft: Raft): void {
 
 /**
  * Whether an append without entries would tell the member of a commit that nothing else soon will. While later entries
- * are on their way their own commit follows, or the next append brings this one; a heartbeat does at the latest. etcd
- * sends each: at many small proposals that is half of all messages, and their answers.
+ * are on their way their own commit follows, or the next append brings this one; the next heartbeat, or the append after
+ * its answer, does at the latest. etcd sends each: at many small proposals that is half of all messages, and their
+ * answers. That of a change of the configuration is told at once: who is removed by it may be gone right after.
  */
 function isCommitNews(raft: Raft, member: Progress): boolean {
-  const { committed } = raft.log;
-  return committed === raft.log.lastIndex() && member.canBumpCommit(committed);
+  const { committed, applied } = raft.log;
+  const isChange = raft.pendingConfIndex > applied && raft.pendingConfIndex <= committed;
+  return (committed === raft.log.lastIndex() || isChange) && member.canBumpCommit(committed);
 }
 
 export function broadcastHeartbeat(raft: Raft): void {

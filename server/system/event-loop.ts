@@ -2,7 +2,10 @@
 
 /** A twentieth of the shortest election timeout in use would be 5 ms; stalls worth knowing are longer. */
 const PERIOD_MS = 20;
-/** Where little happens, little can be late: fifty looks a second would be most of what an idle server does. */
+/**
+ * Fifty looks a second would be most of what an idle server does. Then a stall shorter than this may pass unseen or be
+ * seen in part.
+ */
 const IDLE_PERIOD_MS = 100;
 /** Of the time since the last look: below, the loop counts as idle. */
 const IDLE_SHARE = 0.1;
