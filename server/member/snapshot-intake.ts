@@ -57,6 +57,8 @@ export interface StateMark {
 export class SnapshotIntake {
   readonly #parts: IntakeParts;
   #arrival: Arrival | undefined;
+  /** Resolves when nothing is left of those that were given up. */
+  #leaving: Promise<unknown> = Promise.resolve();
   #isStopped = false;
 
   constructor(parts: IntakeParts) {
@@ -72,7 +74,7 @@ export class SnapshotIntake {
       throw new WorldError(action, `that of entry ${before.mark.index} is being installed`);
     const arrival = new Arrival(mark, message.from, this.#parts);
     this.#arrival = arrival;
-    await before?.giveUp(new Error("a newer one is sent"));
+    await this.#leave(before, "a newer one is sent");
     if (this.#isStopped || this.#arrival !== arrival) throw new WorldError(action, "it was given up meanwhile");
     arrival.begin();
     return arrival;
@@ -110,7 +112,13 @@ export class SnapshotIntake {
   /** Gives up what is under way; resolves when nothing is left of it. What was taken stays for the next start. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#arrival?.giveUp(new Error("this member stops"));
+    await this.#leave(this.#arrival, "this member stops");
+  }
+
+  /** All that came before it must be gone too: they share one file and one place. */
+  #leave(arrival: Arrival | undefined, reason: string): Promise<unknown> {
+    this.#leaving = Promise.all([this.#leaving, arrival?.giveUp(new Error(reason))]);
+    return this.#leaving;
   }
 
   #taken(index: number): Arrival {
@@ -188,8 +196,10 @@ class Arrival implements SnapshotSink {
 
   takePlace(): ReadState {
     this.#check();
+    const state = this.#state as ReadState;
+    this.#state = undefined;
     (this.#replacement as Replacement).takePlace(); // and stays taken until the log says so: its file is still needed
-    return this.#state as ReadState;
+    return state;
   }
 
   async #load(): Promise<void> {
@@ -265,6 +275,7 @@ class Arrival implements SnapshotSink {
     if (this.phase === "over") return;
     const wasTaken = this.phase === "taken";
     this.phase = "over";
+    this.#state = undefined; // as large as what the member has in memory itself
     try {
       await this.#replacement?.discard();
       this.#file?.close();

@@ -100,6 +100,7 @@ export class Place {
       prng,
       later: (action) => void this.clock.after(this.syncMs, action),
       told: (operation, what) => this.#does(operation, what),
+      cut: (error) => this.#powerless(error),
     });
     this.backend = new MemoryBackend({ sync: (done) => void this.clock.after(this.syncMs + 1, done) });
     makeDurableFolder(this.disk, "/data");
@@ -163,6 +164,14 @@ export class Place {
   losePowerAt(operation: number): void {
     this.isDiskFaulty = true;
     this.disk.crashAtOperation(operation);
+  }
+
+  /** Its power is out. Where it goes on for what it knows, as after a failure to prepare a file, it dies all the same. */
+  #powerless(error: Error): void {
+    const { clock } = this;
+    this.#host.clock.after(1, () => {
+      if (clock.isAlive && this.member !== undefined) this.#host.died(this, error, true);
+    });
   }
 
   /** It is about something at which its power may go out. */

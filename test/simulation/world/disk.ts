@@ -34,12 +34,15 @@ export interface SimDiskOptions {
   readonly later?: (action: () => void) => void;
   /** Told of each operation before it is done. */
   readonly told?: (operation: Operation, what: string) => void;
+  /** Told that the power has gone out in an operation: whoever asked for it may take the error for one of the disk's own. */
+  readonly cut?: (error: Error) => void;
 }
 
 export class SimDisk implements Disk {
   readonly #prng: Prng;
   readonly #later: (action: () => void) => void;
   readonly #told: ((operation: Operation, what: string) => void) | undefined;
+  readonly #cut: ((error: Error) => void) | undefined;
   #names = new Names();
   /** Raised by a crash: handles of before are dead. */
   #epoch = 0;
@@ -59,6 +62,7 @@ export class SimDisk implements Disk {
     this.#prng = options.prng;
     this.#later = options.later ?? ((action) => void Promise.resolve().then(action));
     this.#told = options.told;
+    this.#cut = options.cut;
   }
 
   /** Operations so far that change something. */
@@ -265,7 +269,9 @@ export class SimDisk implements Disk {
     if (this.#operations === this.#crashAt) {
       if (this.#prng.chance(0.5)) action(true);
       this.#down = true;
-      throw new PowerCut(`at operation ${this.#operations}: ${operation} ${what}`);
+      const cut = new PowerCut(`at operation ${this.#operations}: ${operation} ${what}`);
+      this.#cut?.(cut);
+      throw cut;
     }
     const failure = this.#failure;
     if (failure !== undefined && (failure.lasting ? this.#operations >= failure.at : this.#operations === failure.at)) {
