@@ -46,9 +46,9 @@ export const ACKNOWLEDGE_BEFORE_WRITE: Edit = {
 /** Lets the log go as soon as something was applied, whether the store has it or not. */
 export const RELEASE_BEFORE_COMMIT: Edit = {
   name: "the log is cut before the store's commit is durable",
-  file: "member/member.js",
-  from: "durable: (index) => this.#committedThrough(index),",
-  to: "durable: () => this.#committedThrough(this.#consistent.index),",
+  file: "member/parts.js",
+  from: "durable: (through) => this.#committedThrough(through),",
+  to: "durable: () => this.#committedThrough(this.standing.consistent.index),",
 };
 
 /** Answers before the log has been synced. */
