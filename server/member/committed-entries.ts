@@ -1,6 +1,7 @@
 /**
  * What becomes of a committed entry: apply makes it state, then watchers, waiters, the log's snapshots and the other
- * parts that live by what was applied hear of it. Called by the loop alone, entry by entry.
+ * parts that live by what was applied hear of it. The loop calls it entry by entry;
+ * the exchange of a state says what was applied with it.
  */
 import { type Applier, requestOf } from "../apply/applier.ts";
 import { checkConfChange, executeConfChange, storeConfState } from "../apply/cluster-requests.ts";

@@ -1,6 +1,6 @@
 /**
  * Everything that a member is made of, opened and tied together: what a part is for stands in its file. Here is only who
- * knows whom; nothing runs before `Member.start`.
+ * knows whom; but for an interrupted compaction, which goes on at once, nothing runs before `Member.start`.
  */
 import { Applier } from "../apply/applier.ts";
 import { loadConfState } from "../apply/cluster-requests.ts";

@@ -1,6 +1,7 @@
 /**
  * The records of the `key` bucket (a version's revision -> its encoded KeyValue) and the two marks of compaction in
- * `meta`. The index says which versions exist: one that is missing here is damage, and reading it stops the process.
+ * `meta`. The index says which versions exist: one that is missing here is damage, and reading it stops the process,
+ * or has a state that another member sent refused.
  */
 import { copyBytes, utf8Bytes } from "../base/bytes.ts";
 import { type Backend, type BackendReader, CorruptRecord } from "../ports/backend.ts";

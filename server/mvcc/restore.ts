@@ -1,6 +1,7 @@
 /**
- * Builds the contents of a store from its records, in slices: first all keys by their hash, as they are met, then the tree in the
- * order of the keys, which no insertion has to look for its place in.
+ * Builds the contents of a store from its records, in slices: first all keys by their hash, as they are met, then the
+ * tree in the order of the keys, which no insertion has to look for its place in. One pass of the sort in between is one
+ * slice, however many keys there are.
  */
 import { type ByteString, toByteString } from "../base/bytes.ts";
 import { nameSortSteps, sharedLength } from "../base/name-sort.ts";
