@@ -144,12 +144,14 @@ function firstEntries(peers: readonly { id: bigint; name: string; peerUrls: read
   });
 }
 
-/** Rounds of a member with others go on while a sync runs. */
-function savesOut({ initialCluster }: MemberOptions, mark: StoreMark | undefined): number {
-  const confState = mark?.confState;
-  const others =
-    confState === undefined ? initialCluster.size - 1 : confState.voters.length + confState.learners.length - 1;
-  return others > 0 ? READYS_OUT_MAX : 1;
+/** How many saves of a member among so many, itself included, may be under way: with others, rounds go on meanwhile. */
+export function savesOutOf(members: number): number {
+  return members > 1 ? READYS_OUT_MAX : 1;
+}
+
+/** How many stand in a configuration that is not joint, which is what the store keeps. */
+export function membersIn({ voters, learners }: ConfState): number {
+  return voters.length + learners.length;
 }
 
 function restart(
@@ -159,7 +161,7 @@ function restart(
   logger: Logger,
 ): Bootstrapped {
   const { wal, metadata, hardState, snapshot, entries, repaired } = Wal.open(disk, options.walFolder, {
-    savesOut: savesOut(options, mark),
+    savesOut: savesOutOf(mark?.confState === undefined ? options.initialCluster.size : membersIn(mark.confState)),
     segmentBytes: options.walSegmentBytes,
   });
   if (repaired !== undefined) logger.warn("cut a torn record off the end of the log", { detail: repaired });

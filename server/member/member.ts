@@ -48,6 +48,9 @@ import { storageVersionOf } from "./storage-version.ts";
 import type { StoreSnapshot } from "./store-snapshot.ts";
 import { hashInSlices, nextTurn, openSnapshot } from "./whole-store.ts";
 
+/** The longest that one try to publish name and URLs is waited for; etcd's request timeout is 7 s. */
+const PUBLISH_PATIENCE_MAX_MS = 10_000;
+
 export class Member {
   readonly memberId: bigint;
   readonly clusterId: bigint;
@@ -118,7 +121,8 @@ export class Member {
     const { options } = this.#parts;
     const memberAttributes = { name: this.name, clientUrls: [...options.clientUrls] };
     // What was handed to a leader that has just lost its place comes to nothing: the first tries are given up early.
-    for (let patienceMs = 2 * options.electionMs; ; patienceMs *= 2) {
+    let patienceMs = 2 * options.electionMs;
+    for (;;) {
       await this.#parts.expectations.until(() => this.#standing.leaderId !== 0n);
       if (besideFailpoint !== undefined) await besideFailpoint("beforePublishing");
       try {
@@ -129,7 +133,8 @@ export class Member {
       } catch (error) {
         if (this.#standing.isStopping || !(error instanceof EtcdError)) throw error;
         this.#ports.logger.warn("could not publish this member's name and URLs; trying again", { error: error.code });
-        await nextTurn(this.#ports.clock);
+        if (error.code === "Timeout") patienceMs = Math.min(2 * patienceMs, PUBLISH_PATIENCE_MAX_MS);
+        else await new Promise<void>((resolve) => this.#ports.clock.after(options.electionMs, resolve)); // a refusal comes at once
       }
     }
   }

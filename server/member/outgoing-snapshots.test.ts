@@ -155,6 +155,17 @@ test("raft hears of failures in a row later and later, so that it asks again lat
   assert.equal(place.backend.openReadViews(), 0);
 });
 
+test("a member that is given up while the state is being opened is sent nothing, and the store is let go", async () => {
+  const place = new Place();
+  const wanted = place.wanted(2n);
+  place.outgoing.finished(2n, false);
+  await wanted;
+  assert.deepEqual(place.sent, []);
+  assert.equal(place.backend.openReadViews(), 0);
+  place.wake();
+  assert.deepEqual(place.reports, ["2 false"]);
+});
+
 test("who waits to be tried again takes nobody's place, and is given up with the member", async () => {
   const place = new Place();
   for (let attempt = 0; attempt < 2; attempt++) {

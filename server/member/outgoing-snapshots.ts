@@ -120,7 +120,8 @@ export class OutgoingSnapshots {
     const { to } = message;
     try {
       const body = new SnapshotBody(await this.#host.open(), () => this.#host.nextTurn());
-      if (this.#running.get(to) !== run) return body.close(); // it was given up meanwhile
+      // It was given up meanwhile, or the network has said that nothing reaches the member.
+      if (this.#running.get(to) !== run || run.pause !== undefined) return body.close();
       run.body = body;
       const snapshot = { message: withState(message, body.snapshot), body };
       this.#host.send({ ...snapshot, sizeBytes: this.#host.sizeBytes() });

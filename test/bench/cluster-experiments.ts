@@ -19,6 +19,8 @@ const LARGE_VALUE_BYTES = 1024;
 const KILLS = 5;
 const CALM_MS = 1500;
 const MISSED_PAUSE_MS = 5;
+/** What was passed on to the leader that is gone comes to nothing: the next try must not wait for that. */
+const TRY_MS = 100;
 /** How long anything may be away. */
 const PATIENCE_MS = 60_000;
 const CATCH_UP_LIMIT_MS = 600_000;
@@ -123,7 +125,7 @@ async function measureFailover(subject: Subject): Promise<Reading> {
 async function untilWritten(member: ClusterMember, sinceMs: number): Promise<void> {
   for (;;) {
     try {
-      await member.tryPut("failover", "after");
+      await member.tryPut("failover", "after", TRY_MS);
       return;
     } catch (error) {
       if (performance.now() - sinceMs > PATIENCE_MS) throw error;

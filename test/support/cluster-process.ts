@@ -8,7 +8,7 @@ import { SERVICES } from "../../server/proto/services.ts";
 import { ServerProcess } from "./server-process.ts";
 
 const { kv, cluster, maintenance } = SERVICES;
-const CALL: CallSettings = { timeoutMs: 3000 };
+const CALL = { timeoutMs: 3000 } satisfies CallSettings;
 /** How long the cluster may take to come to something. */
 const PATIENCE_MS = 30_000;
 const AGAIN_MS = 50;
@@ -59,9 +59,9 @@ export class ClusterMember {
   }
 
   /** One attempt. */
-  async tryPut(key: string, value: string | Uint8Array): Promise<void> {
+  async tryPut(key: string, value: string | Uint8Array, timeoutMs: number = CALL.timeoutMs): Promise<void> {
     const bytes = typeof value === "string" ? utf8Bytes(value) : value;
-    await this.client.unary(kv.methods.put, { key: utf8Bytes(key), value: bytes }, CALL);
+    await this.client.unary(kv.methods.put, { key: utf8Bytes(key), value: bytes }, { ...CALL, timeoutMs });
   }
 
   /** The value; undefined: there is none. */

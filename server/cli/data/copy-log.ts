@@ -9,12 +9,13 @@ import { type OpenedWal, Wal } from "../../wal/wal.ts";
 
 /**
  * Copies the log in `from` to the new folder `to`, repairs what a crash left at its end there, and checks it against the
- * store. `complete` may add to the copy.
+ * store. `savesOut`: see `WalOptions`. `complete` may add to the copy.
  */
 export async function copyLog(
   from: string,
   to: string,
   consistentIndex: number,
+  savesOut: number,
   complete: (copy: OpenedWal) => void = () => undefined,
 ): Promise<void> {
   mkdirSync(to, { recursive: true, mode: 0o700 });
@@ -22,7 +23,7 @@ export async function copyLog(
     copyFileSync(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
     await syncPath(join(to, name));
   }
-  const copy = Wal.open(new SystemDisk(), to);
+  const copy = Wal.open(new SystemDisk(), to, { savesOut });
   try {
     const { snapshot, entries } = copy;
     checkFit(from, consistentIndex, snapshot.index, entries.at(-1)?.index ?? snapshot.index);

@@ -3,6 +3,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from
 import { join } from "node:path";
 import { loadConsistentIndex } from "../../apply/consistent-index.ts";
 import { WorldError } from "../../base/error.ts";
+import { membersIn, savesOutOf } from "../../member/bootstrap.ts";
 import { StoreSnapshot } from "../../member/store-snapshot.ts";
 import type { ReadView } from "../../ports/backend.ts";
 import { syncFolder } from "../../storage/data-dir.ts";
@@ -41,10 +42,12 @@ export async function exportData({ from, fromWalDir, dataDir, walDir, version }:
         mkdirSync(snap, { recursive: true, mode: 0o700 });
         const complete = version === "3.6" ? write36(backend, snap) : undefined;
         const view = backend.openReadView();
-        sizeBytes = writeDatabase(version === "3.6" ? new ViewFor36(view) : view, join(snap, "db"));
+        const written = writeDatabase(version === "3.6" ? new ViewFor36(view) : view, join(snap, "db"));
+        sizeBytes = written.sizeBytes;
         syncFolder(snap);
         const { index } = loadConsistentIndex(backend);
-        const copy = (folder: string) => copyLog(fromWalDir ?? join(from, "member", "wal"), folder, index, complete);
+        const log = fromWalDir ?? join(from, "member", "wal");
+        const copy = (folder: string) => copyLog(log, folder, index, savesOutOf(written.members), complete);
         if (walDir === undefined) await copy(join(partial, "member", "wal"));
         else await makeFolderWhole(walDir, copy);
       });
@@ -69,7 +72,7 @@ function write36(backend: LmdbBackend, folder: string): (copy: OpenedWal) => voi
   }
 }
 
-function writeDatabase(view: ReadView, path: string): number {
+function writeDatabase(view: ReadView, path: string): { readonly sizeBytes: number; readonly members: number } {
   const snapshot = new StoreSnapshot(view);
   const descriptor = openSync(path, "wx", 0o600);
   try {
@@ -78,7 +81,8 @@ function writeDatabase(view: ReadView, path: string): number {
       for (let done = 0; done < piece.length; ) done += writeSync(descriptor, piece, done);
     }
     fsyncSync(descriptor);
-    return snapshot.sizeBytes;
+    const { sizeBytes, confState } = snapshot;
+    return { sizeBytes, members: confState === undefined ? 1 : membersIn(confState) };
   } catch (error) {
     throw new WorldError(`write "${path}"`, error);
   } finally {

@@ -32,7 +32,8 @@ export async function importData({ from, fromWalDir, dataDir, walDir }: ImportOp
   await makeFolderWhole(dataDir, async (partial) => {
     const found = await convert(from, join(partial, "member", "kvorum"));
     loaded = found;
-    const copy = (folder: string) => copyLog(fromWalDir ?? join(from, "member", "wal"), folder, found.consistentIndex);
+    const copy = (folder: string) =>
+      copyLog(fromWalDir ?? join(from, "member", "wal"), folder, found.consistentIndex, 1);
     if (walDir === undefined) await copy(join(partial, "member", "wal"));
     else await makeFolderWhole(walDir, copy);
   });

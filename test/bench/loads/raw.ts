@@ -9,13 +9,15 @@ import { programBeside } from "../subject.ts";
 
 const run = promisify(execFile);
 const MAIN = programBeside("raw-client/main.js");
-/** Longer than any load takes: what hangs is ended. */
-const LIMIT_MS = 300_000;
+/** Longer than any load takes, filling on a slow disk above all: what hangs is ended. */
+const LIMIT_MS = 1_800_000;
 
 /** Rejects with what the client said when a single answer was not right. */
 export async function runRaw<T>(job: Job): Promise<T> {
   const { stdout } = await run(process.execPath, [MAIN, JSON.stringify(job)], { timeout: LIMIT_MS }).catch((error) => {
-    throw new Error(`the load ${job.kind} failed: ${(error as { stderr?: string }).stderr || error}`);
+    const { stderr, killed } = error as { stderr?: string; killed?: boolean };
+    const why = killed === true ? `it was ended after ${LIMIT_MS / 1000} s` : stderr || String(error);
+    throw new Error(`the load ${job.kind} failed: ${why}`);
   });
   return JSON.parse(stdout) as T;
 }
