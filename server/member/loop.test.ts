@@ -40,6 +40,8 @@ class World {
   readonly clock = new SimClock();
   readonly journal: string[] = [];
   readonly readys: Ready[] = [];
+  /** Answered by raft, and in no Ready yet. */
+  reads: { readonly index: number; readonly context: bigint }[] = [];
   readonly fatal: unknown[] = [];
   /** Syncs beside the loop that wait for the test. */
   readonly syncs: Deferred[] = [];
@@ -81,8 +83,9 @@ class World {
     this.journal.push(text);
   }
 
-  #raft(): Pick<RawNode, "hasReady" | "ready" | "persisted" | "appliedTo"> {
+  #raft(): Pick<RawNode, "hasReady" | "ready" | "takeReadStates" | "persisted" | "appliedTo"> {
     return {
+      takeReadStates: () => this.reads.splice(0),
       hasReady: () => this.readys.length > 0,
       ready: () => this.readys.shift() as Ready,
       persisted: (ready) => {
@@ -221,6 +224,27 @@ test("while a sync runs beside the loop nothing of its round counts and no other
   await pass(world.clock, 0);
   assert.deepEqual(world.journal, ["synced", "persisted 3 4", "send 20", "save 5", "sync begins"]);
   assert.equal(world.syncs.length, 2);
+});
+
+test("a read of a member alone waits for no sync beside the loop, and for the state that takes the place of ours", async () => {
+  const world = new World();
+  world.mayBlock = false;
+  await world.give({ entries: entries(1, 1) });
+  world.reads.push({ index: 7, context: 1n });
+  assert.deepEqual(await world.give({ entries: entries(2, 2) }), ["reads at 7"]);
+  world.syncs[0]?.resolve();
+  await pass(world.clock, 0);
+  world.syncs[1]?.resolve();
+  await pass(world.clock, 0);
+  const metadata = { index: 9, term: 1, confState: ConfState.create() };
+  await world.give({ snapshot: { data: new Uint8Array(0), metadata } });
+  world.reads.push({ index: 9, context: 2n });
+  assert.ok(!(await world.give()).includes("reads at 9"));
+  world.prepared.resolve();
+  await pass(world.clock, 0);
+  for (const sync of world.syncs) sync.resolve();
+  await pass(world.clock, 0);
+  assert.equal(world.journal.at(-1), "reads at 9");
 });
 
 /**

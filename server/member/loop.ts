@@ -106,6 +106,7 @@ export class Loop {
     try {
       this.#duties.beforeRound();
       while (this.#mayRound() && this.#raft.hasReady()) this.#round(this.#raft.ready());
+      if (this.#installing === undefined) this.#answerReads();
       this.#applySlice();
       this.#prepareInstall();
     } catch (error) {
@@ -116,6 +117,12 @@ export class Loop {
 
   #mayRound(): boolean {
     return this.#installing === undefined && (!this.#syncing || !this.#duties.isAlone());
+  }
+
+  /** A slow sync that a member alone waits for keeps writes, and no read: what those rest on has been synced before. */
+  #answerReads(): void {
+    const states = this.#raft.takeReadStates();
+    if (states.length > 0) this.#duties.readStates(states);
   }
 
   #round(ready: Ready): void {

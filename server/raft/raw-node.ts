@@ -25,6 +25,7 @@ import type { AnyConfChange } from "./conf-change.ts";
 import { startElection, startTransfer } from "./election.ts";
 import { isLocal, isResponse, NONE } from "./message.ts";
 import { Raft, type RaftConfig } from "./raft.ts";
+import type { ReadState } from "./read-index.ts";
 import type { Ready, Role, SoftState } from "./ready.ts";
 import { acknowledgeOwn, handleSnapshotReport, handleUnreachable, propose, proposeConfChange } from "./replication.ts";
 import { type RaftStatus, statusOf } from "./status.ts";
@@ -221,6 +222,14 @@ export class RawNode {
       this.#softStateChanged() ||
       this.#hardStateChanged()
     );
+  }
+
+  /** Answers to `readIndex` that have come, ahead of the next Ready: they rest on nothing that it has to store. */
+  takeReadStates(): readonly ReadState[] {
+    const raft = this.#raft;
+    const { readStates } = raft;
+    if (readStates.length > 0) raft.readStates = [];
+    return readStates;
   }
 
   /** What must now be done. Each thing is handed out once; `persisted` must be called for each Ready, in order. */

@@ -16,6 +16,7 @@ import type {
 import type { Call, Outlet } from "./call.ts";
 import { withHeader } from "./header.ts";
 import { HeavyReads } from "./heavy-reads.ts";
+import { HeavyWrites } from "./heavy-writes.ts";
 import type { MemberApi } from "./member-api.ts";
 import { PageSize, pageReader, rangeSteps } from "./range-steps.ts";
 import { RangeStream } from "./range-stream.ts";
@@ -33,6 +34,7 @@ export class Kv {
   readonly #member: MemberApi;
   readonly #options: KvOptions;
   readonly #reads: HeavyReads;
+  readonly #writes = new HeavyWrites();
   readonly #pages = new PageSize();
   readonly #txns: TxnReader;
 
@@ -78,7 +80,9 @@ export class Kv {
 
   txn(request: TxnRequest, call: Call): Promise<TxnResponse> {
     checkTxn(request, this.#options.maxTxnOperations);
-    const answer = isLongReadOnlyTxn(request) ? this.#txns.read(request, call) : this.#member.txn(request, call);
+    const answer = isLongReadOnlyTxn(request)
+      ? this.#txns.read(request, call)
+      : this.#writes.run(call, request, () => this.#member.txn(request, call));
     return answer.then(this.#complete);
   }
 
