@@ -21,6 +21,7 @@ import {
   OUTPUT_AHEAD_BYTES,
   PREFACE_MS,
   RATES,
+  READ_TURN_MS,
   STALL_MS,
   STREAM_WINDOW_BYTES,
 } from "./limits.ts";
@@ -113,6 +114,58 @@ test("all answers of one turn leave in one write, those of a later turn in anoth
   await settled();
   assert.equal(peer.socket.writes, 2);
   assert.equal(ofType(peer.frames(), DATA).length, 50);
+});
+
+test("who brings much is cut off after some milliseconds, and goes on in its turns behind the others, in order", async () => {
+  const shared = new Shared();
+  let nowMs = 0;
+  const begun: string[] = [];
+  const peerOf = (name: string) =>
+    new RawPeer({
+      shared,
+      monotonicMs: () => nowMs,
+      request: (stream) => {
+        begun.push(`${name}${stream.id}`);
+        nowMs += 0.1;
+        return {};
+      },
+    });
+  const [greedy, modest] = [peerOf("g"), peerOf("m")];
+  for (const peer of [greedy, modest]) peer.greet();
+  await settled();
+  const requests = Array.from({ length: 500 }, (_, index) => greedy.headers(index * 2 + 1, POST, true));
+  const bytes = Buffer.concat(requests);
+  greedy.send(bytes.subarray(0, bytes.length - 3));
+  const first = begun.length;
+  assert.ok(first > 0 && first * 0.1 < READ_TURN_MS + 2, `${first} at once`);
+  assert.ok(greedy.socket.paused);
+  modest.send(modest.headers(1, POST, true));
+  assert.equal(begun.at(-1), "m1");
+  for (let turn = 0; turn < 30 && greedy.socket.paused; turn++) await settled();
+  assert.ok(!greedy.socket.paused);
+  greedy.send(bytes.subarray(bytes.length - 3)); // a frame that was cut
+  assert.deepEqual(
+    begun.filter((name) => name.startsWith("g")),
+    Array.from({ length: 500 }, (_, index) => `g${index * 2 + 1}`),
+  );
+});
+
+test("a connection that ends while it waits for its turn takes nothing more in", async () => {
+  let nowMs = 0;
+  const peer = new RawPeer({
+    monotonicMs: () => nowMs,
+    request: () => {
+      nowMs += 1;
+      return {};
+    },
+  });
+  peer.greet();
+  peer.send(...Array.from({ length: 100 }, (_, index) => peer.headers(index * 2 + 1, POST, true)));
+  assert.ok(peer.socket.paused);
+  const before = peer.heard.length;
+  peer.connection.destroy();
+  for (let turn = 0; turn < 20; turn++) await settled();
+  assert.equal(peer.heard.length, before);
 });
 
 test("faults of a connection end it with their code", () => {

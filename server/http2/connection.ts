@@ -31,6 +31,7 @@ import {
 } from "./limits.ts";
 import { Liveness } from "./liveness.ts";
 import { ChunkPool, FlushTurn, Output } from "./output.ts";
+import { type CutReader, ReadTurns } from "./read-turns.ts";
 import { Receiving, type ReceivingHost } from "./receiving.ts";
 import type { RequestHead } from "./request-head.ts";
 import { SendTurns } from "./send-turns.ts";
@@ -62,6 +63,7 @@ export interface ConnectionOptions {
 export class Shared {
   readonly pool: ChunkPool = new ChunkPool();
   readonly turn: FlushTurn = new FlushTurn();
+  readonly readTurns: ReadTurns = new ReadTurns();
   readonly sendTurns: SendTurns = new SendTurns();
   /** Queued in streams, on all connections. */
   unsentBytes = 0;
@@ -71,7 +73,7 @@ export class Shared {
 
 const NO_BYTES = new Uint8Array(0);
 
-export class Connection implements IncomingHost, SendingHost, ReceivingHost, StreamsHost {
+export class Connection implements IncomingHost, SendingHost, ReceivingHost, StreamsHost, CutReader {
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #options: ConnectionOptions;
@@ -121,6 +123,7 @@ export class Connection implements IncomingHost, SendingHost, ReceivingHost, Str
       frames: this.#frames,
       conduct: this.#conduct,
       liveness: this.#liveness,
+      monotonicMs: options.monotonicMs,
     });
     this.#reader = new FrameReader(this.#incoming);
   }
@@ -237,16 +240,33 @@ export class Connection implements IncomingHost, SendingHost, ReceivingHost, Str
   #came(bytes: Buffer): void {
     if (this.#incoming.deaf) return;
     this.#liveness.heard(this.#options.monotonicMs());
+    if (!this.#read(bytes)) this.socket.pause();
+  }
+
+  /** It is this connection's turn again to have the rest of what it brought taken in. */
+  readOn(): void {
+    if (!this.#incoming.deaf && this.#read(undefined)) this.socket.resume();
+  }
+
+  /** Takes in what has come, or what was left of it, for as long as it may in this turn. False: there is more. */
+  #read(bytes: Buffer | undefined): boolean {
+    const { readTurns } = this.#shared;
+    const startedMs = this.#options.monotonicMs();
+    this.#incoming.readUntilMs = startedMs + readTurns.allowanceMs;
+    let all = true;
     this.#inEvent = true;
     try {
-      this.#reader.read(bytes);
+      all = bytes === undefined ? this.#reader.readOn() : this.#reader.read(bytes);
     } catch (error) {
       if (!(error instanceof ConnectionFailure)) throw error;
       this.#fail(error.code, error.message);
     } finally {
       this.#inEvent = false;
     }
+    readTurns.spend(this.#options.monotonicMs() - startedMs);
+    if (!all) readTurns.join(this);
     this.flush();
+    return all;
   }
 
   /** What waits to be sent goes now. */

@@ -31,6 +31,8 @@ export interface FrameSink {
   frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void;
   /** True: nothing more is to be handed on. */
   readonly deaf: boolean;
+  /** Asked before each frame; true: no more for now, see `FrameReader.readOn`. */
+  pauses(): boolean;
 }
 
 export class FrameReader {
@@ -41,6 +43,8 @@ export class FrameReader {
   #cut: Buffer | undefined;
   #cutAt = 0;
   readonly #head = Buffer.alloc(FRAME_HEAD_BYTES);
+  /** What came and has not been looked at, since the sink asked for a pause. */
+  #unread: Buffer | undefined;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
@@ -50,12 +54,27 @@ export class FrameReader {
     return this.#prefaceAt === PREFACE.length;
   }
 
-  /** Takes what the socket gave; throws ConnectionFailure. */
-  read(bytes: Buffer): void {
-    let at = this.#prefaceAt < PREFACE.length ? this.#preface(bytes) : 0;
-    if (this.#cut !== undefined) at = this.#goOn(bytes, at);
+  /** Takes what the socket gave; throws ConnectionFailure. True: all of it has been dealt with, else `readOn` is due. */
+  read(bytes: Buffer): boolean {
+    const at = this.#prefaceAt < PREFACE.length ? this.#preface(bytes) : 0;
+    return this.#frames(bytes, this.#cut === undefined ? at : this.#goOn(bytes, at));
+  }
+
+  /** Goes on with what was left unread; the same answer. Until it is true `read` must not be called. */
+  readOn(): boolean {
+    const bytes = this.#unread;
+    this.#unread = undefined;
+    return bytes === undefined || this.#frames(bytes, 0);
+  }
+
+  #frames(bytes: Buffer, begin: number): boolean {
     const sink = this.#sink;
+    let at = begin;
     while (bytes.length - at >= FRAME_HEAD_BYTES && !sink.deaf) {
+      if (sink.pauses()) {
+        this.#unread = bytes.subarray(at);
+        return false;
+      }
       const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
       const type = bytes[at + 3] as number;
       if (length > MAX_FRAME_BYTES) throw tooLong(type, length);
@@ -71,6 +90,7 @@ export class FrameReader {
       sink.frame(type, bytes[from - 5] as number, streamId, bytes, from, to);
     }
     if (at < bytes.length && !sink.deaf) this.#keep(bytes, at);
+    return true;
   }
 
   #preface(bytes: Buffer): number {

@@ -20,6 +20,9 @@ import type { Streams } from "./streams.ts";
 
 const { PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, REFUSED_STREAM } = Http2Code;
 
+/** Frames between two looks at the clock; a power of two. */
+const FRAMES_BETWEEN_LOOKS = 16;
+
 /** What the frames ask of their connection. */
 export interface IncomingHost extends StreamHost {
   /** False: it is draining, or has as many requests as it may. */
@@ -36,6 +39,8 @@ export interface IncomingHost extends StreamHost {
 export class Incoming implements FrameSink {
   /** Nothing more is taken from the peer. */
   deaf = false;
+  /** Monotonic; what comes is left for later from then on. */
+  readUntilMs = Number.POSITIVE_INFINITY;
   readonly #host: IncomingHost;
   readonly #streams: Streams;
   readonly #sending: Sending;
@@ -46,6 +51,8 @@ export class Incoming implements FrameSink {
   readonly #peerSettings: PeerSettings;
   readonly #decoder = new HpackDecoder((list) => new RequestHead(list));
   readonly #block = new HeaderBlock();
+  readonly #monotonicMs: () => number;
+  #framesSeen = 0;
   #settled = false;
   /** We have said SETTINGS, and the peer has not yet said that it knows. */
   #settingsUnread = true;
@@ -58,6 +65,7 @@ export class Incoming implements FrameSink {
     frames: FrameWriter;
     conduct: Conduct;
     liveness: Liveness;
+    monotonicMs: () => number;
   }) {
     this.#host = parts.host;
     this.#streams = parts.streams;
@@ -66,6 +74,7 @@ export class Incoming implements FrameSink {
     this.#frames = parts.frames;
     this.#conduct = parts.conduct;
     this.#liveness = parts.liveness;
+    this.#monotonicMs = parts.monotonicMs;
     this.#peerSettings = new PeerSettings((bytes) => parts.frames.setPeerCapacity(bytes));
   }
 
@@ -77,6 +86,10 @@ export class Incoming implements FrameSink {
   /** A header block takes too long. */
   isOverdue(nowMs: number): boolean {
     return this.#block.isOverdue(nowMs);
+  }
+
+  pauses(): boolean {
+    return (++this.#framesSeen & (FRAMES_BETWEEN_LOOKS - 1)) === 0 && this.#monotonicMs() >= this.readUntilMs;
   }
 
   frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void {

@@ -42,6 +42,9 @@ export const OUTPUT_MAX_BYTES = 4 * 1024 * 1024;
 /** Queued data that leave in one turn of the loop: of one connection, and of all. The rest goes on in the next turn. */
 export const CONNECTION_TURN_BYTES = 256 * 1024;
 export const ENGINE_TURN_BYTES = 1024 * 1024;
+/** How long frames of all connections are taken in within one turn of the loop, and what whoever comes late still has. */
+export const READ_TURN_MS = 5;
+export const LATE_READ_TURN_MS = 0.5;
 /** Unsent bytes of a stream from which on its owner is held back. */
 export const STREAM_UNSENT_BYTES = 64 * 1024;
 /**

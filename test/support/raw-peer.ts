@@ -22,6 +22,8 @@ export class FakeSocket extends EventEmitter {
   slow = false;
   written: Buffer[] = [];
   writes = 0;
+  /** Nothing more is taken out of the socket. */
+  paused = false;
   #callbacks: (() => void)[] = [];
 
   write(bytes: Uint8Array, callback?: () => void): boolean {
@@ -42,7 +44,14 @@ export class FakeSocket extends EventEmitter {
 
   cork(): void {}
   uncork(): void {}
-  resume(): void {}
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
 
   end(): void {
     this.ended = true;

@@ -23,6 +23,7 @@ async function serving(take: Take): Promise<{ url: string; close: () => void }> 
     const reader = new FrameReader({
       frame: (type, flags, _stream, _bytes, from, to) => take(socket, type, flags, to - from),
       deaf: false,
+      pauses: () => false,
     });
     socket.on("data", (bytes: Buffer) => reader.read(bytes));
     socket.on("error", () => {});

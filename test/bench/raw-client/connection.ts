@@ -112,6 +112,7 @@ export class RawConnection {
     this.#reader = new FrameReader({
       frame: (type, flags, stream, bytes, from, to) => this.#frame(type, flags, stream, bytes, from, to),
       deaf: false,
+      pauses: () => false,
     });
     this.#reader.read(PREFACE as Buffer); // servers send none, but the reader is one of a server
     const at = { host, port: Number(port) };
