@@ -18,6 +18,8 @@ const LARGE_VALUE_BYTES = 1024;
 /** Leaders killed for one figure: how long an election takes is a matter of chance. */
 const KILLS = 5;
 const CALM_MS = 1500;
+/** Some hundred puts a second take so long until what serves them has been compiled for speed. */
+const FEW_IN_FLIGHT_WARM_SECONDS = 10;
 const MISSED_PAUSE_MS = 5;
 /** What was passed on to the leader that is gone comes to nothing: the next try must not wait for that. */
 const TRY_MS = 100;
@@ -30,6 +32,7 @@ export const CLUSTER_EXPERIMENTS: readonly Experiment[] = [
     rows: ["clusterPut1", "clusterPutTail"],
     variant: MANY_KEYS,
     members: MEMBERS,
+    warmSeconds: FEW_IN_FLIGHT_WARM_SECONDS,
     prepare: fillKeys,
     measure: async (subject, kit) => {
       const result = await load(subject, kit, "put", 1, 1);
@@ -73,6 +76,7 @@ function put(id: RowId, connections: number, inFlight: number): Experiment {
     rows: [id],
     variant: MANY_KEYS,
     members: MEMBERS,
+    ...(inFlight * connections <= 10 && { warmSeconds: FEW_IN_FLIGHT_WARM_SECONDS }),
     prepare: fillKeys,
     measure: async (subject, kit) => rate(id, await load(subject, kit, "put", connections, inFlight)),
   };

@@ -25,6 +25,8 @@ export interface Experiment {
   readonly tls?: boolean;
   /** More than one: a cluster, whose leader is asked. */
   readonly members?: number;
+  /** How long each server is loaded before it is measured; 1 when left out. */
+  readonly warmSeconds?: number;
   /** Few pairs, each with servers that are new. */
   readonly slow?: boolean;
   prepare(subject: Subject, kit: Kit): Promise<void>;

@@ -15,7 +15,7 @@ export async function runPairs(experiment: Experiment, kit: Kit, options: Subjec
   try {
     for (const who of ["ours", "theirs"] as const) subjects.push(await startSubject(who, settings));
     for (const subject of subjects) await experiment.prepare(subject, kit);
-    const warm = { ...kit, options: { ...kit.options, seconds: 1 } };
+    const warm = { ...kit, options: { ...kit.options, seconds: experiment.warmSeconds ?? 1 } };
     for (const subject of subjects) await experiment.measure(subject, warm);
     const pairs: Pair[] = [];
     for (let pair = 0; pair < kit.options.pairs; pair++) {
