@@ -7,6 +7,7 @@ import type { ClientTls } from "../config/config.ts";
 import type { Logger } from "../ports/logger.ts";
 import { remoteAddressText } from "../rpc/peer-address.ts";
 import { TlsFiles } from "../system/tls-files.ts";
+import type { LoadedFiles } from "./certificate-series.ts";
 
 /** What of the configuration a TLS address needs. */
 export type ClientTlsFiles = Pick<
@@ -39,7 +40,7 @@ export class ClientCertificates {
       rejectUnauthorized: false, // judged below, where the reason is known
       handshakeTimeout: HANDSHAKE_MS,
     });
-    server.prependListener("connection", () => this.#refresh());
+    server.prependListener("connection", () => this.refresh());
     server.on("tlsClientError", (error, socket) => this.#reject(socket, failureText(error)));
     server.on("secureConnection", (socket) => {
       socket.on("error", () => undefined);
@@ -50,7 +51,13 @@ export class ClientCertificates {
     return server;
   }
 
-  #refresh(): void {
+  /** What the files hold that are in use. */
+  get files(): LoadedFiles {
+    return this.#files;
+  }
+
+  /** Looks at the files now, as each connection does. */
+  refresh(): void {
     if (!this.#files.refresh()) return;
     for (const server of this.#servers) server.setSecureContext(this.#files.options);
   }

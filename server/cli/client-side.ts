@@ -28,6 +28,7 @@ import { statusOf } from "../rpc/status.ts";
 import { createServices } from "../services/services.ts";
 import type { SystemLogger } from "../system/logger.ts";
 import { readProcessFacts } from "../system/process-facts.ts";
+import type { CertificateUse } from "./certificate-series.ts";
 import { Listeners } from "./listeners.ts";
 
 /** What etcd adds to `--max-request-bytes` for the rest of a message. */
@@ -95,6 +96,16 @@ export class ClientSide {
   /** Where clients can connect: "127.0.0.1:2379". */
   get addresses(): string[] {
     return this.#clients.addresses;
+  }
+
+  /** The TLS files of each kind of listener that has any, for the metrics. */
+  get certificates(): CertificateUse[] {
+    const all = { client: this.#clients, "client-http": this.#http, metrics: this.#metrics };
+    return Object.entries(all).flatMap(([listener, listeners]) => {
+      const certificates = listeners?.certificates;
+      if (certificates === undefined) return [];
+      return [{ listener, files: certificates.files, refresh: () => certificates.refresh() }];
+    });
   }
 
   /** Lets clients in. */

@@ -30,6 +30,7 @@ import { readProcessFacts } from "../system/process-facts.ts";
 import { SystemRandom } from "../system/random.ts";
 import { Wal } from "../wal/wal.ts";
 import { DataExpected, RemovedFromCluster } from "./advice.ts";
+import { scrapeCertificates } from "./certificate-series.ts";
 import { ClientSide } from "./client-side.ts";
 import { dropOriginal, isForeign, takeOver } from "./data/import.ts";
 import { scrapeMember } from "./member-series.ts";
@@ -77,6 +78,7 @@ export async function startServer(
     undo.push(() => peers.close());
     const clients = await ClientSide.bind({ config, logger, registry, series, clock, broken: fatal });
     undo.push(() => clients.close());
+    scrapeCertificates(registry, series, [...clients.certificates, ...peers.certificates]);
 
     const joined = !known && config.initialClusterState === "existing" ? await peers.findCluster() : undefined;
     const removed = () => fatal(new RemovedFromCluster());

@@ -30,10 +30,13 @@ const REFUSALS_LOGGED_MS = 10_000;
 export class Listeners {
   readonly #options: ListenerOptions;
   readonly #ports: ClientPort[];
+  /** Undefined when all addresses are plain. */
+  readonly certificates: ClientCertificates | undefined;
 
-  private constructor(options: ListenerOptions, ports: ClientPort[]) {
+  private constructor(options: ListenerOptions, ports: ClientPort[], certificates: ClientCertificates | undefined) {
     this.#options = options;
     this.#ports = ports;
+    this.certificates = certificates;
   }
 
   /** Takes all ports, or none. Rejects with `WorldError`, which names the address and what to do. */
@@ -47,7 +50,7 @@ export class Listeners {
       await closeAll(ports);
       throw error;
     }
-    return new Listeners(options, ports);
+    return new Listeners(options, ports, tls);
   }
 
   /** Where clients can connect: "127.0.0.1:2379", "[::1]:2379" or the path of a socket file. */

@@ -17,6 +17,7 @@ import { TlsFiles } from "../system/tls-files.ts";
 import { PeerCertificates } from "../transport/peer-certificates.ts";
 import { PeerListener } from "../transport/peer-listener.ts";
 import { Transport } from "../transport/transport.ts";
+import type { CertificateUse } from "./certificate-series.ts";
 
 /** The oldest members that we work with. */
 const OLDEST_VERSION = "3.0.0";
@@ -33,24 +34,35 @@ export interface PeerSideParts {
 export class PeerSide {
   readonly #parts: PeerSideParts;
   readonly #listener: PeerListener;
-  readonly #certificates: PeerCertificates | undefined;
+  readonly #tls: PeerTls | undefined;
 
-  private constructor(parts: PeerSideParts, listener: PeerListener, certificates: PeerCertificates | undefined) {
+  private constructor(parts: PeerSideParts, listener: PeerListener, tls: PeerTls | undefined) {
     this.#parts = parts;
     this.#listener = listener;
-    this.#certificates = certificates;
+    this.#tls = tls;
   }
 
   /** Takes all ports or none; rejects with `WorldError`, which names the address and what to do. */
   static async bind(parts: PeerSideParts): Promise<PeerSide> {
     const { config, logger } = parts;
-    const certificates = certificatesOf(config, parts.clock, logger.child("transport/peer-certificates.ts"));
+    const tls = peerTlsOf(config, parts.clock, logger.child("transport/peer-certificates.ts"));
     const addresses = config.peerUrls.listen.map((address) => ({
       host: address.host,
       port: address.port,
       isSecure: isSecure(address),
     }));
-    return new PeerSide(parts, await PeerListener.bind(addresses, certificates), certificates);
+    return new PeerSide(parts, await PeerListener.bind(addresses, tls?.certificates), tls);
+  }
+
+  /** The TLS files that are shown to those who dial, and to those we dial where these are others; for the metrics. */
+  get certificates(): CertificateUse[] {
+    if (this.#tls === undefined) return [];
+    const { certificates, server, client } = this.#tls;
+    const refresh = () => certificates.refresh();
+    return [
+      { listener: "peer", files: server, refresh },
+      ...(client === undefined ? [] : [{ listener: "peer-client", files: client, refresh }]),
+    ];
   }
 
   /** The network of a member with these ids, which answers from its start on. */
@@ -103,14 +115,22 @@ export class PeerSide {
       clock,
       logger: logger.child("transport/transport.ts"),
       series: series.network,
-      certificates: this.#certificates,
+      certificates: this.#tls?.certificates,
       timing: { readMs: config.raftReadTimeoutMs, writeMs: config.raftWriteTimeoutMs },
     });
   }
 }
 
+/** What members show each other, and the files that it comes from. */
+interface PeerTls {
+  readonly certificates: PeerCertificates;
+  readonly server: TlsFiles;
+  /** Undefined: those we dial are shown the same. */
+  readonly client: TlsFiles | undefined;
+}
+
 /** Undefined when none are given and none are to be made: https addresses are then refused. */
-function certificatesOf(config: Config, clock: Clock, logger: SystemLogger): PeerCertificates | undefined {
+function peerTlsOf(config: Config, clock: Clock, logger: SystemLogger): PeerTls | undefined {
   const { peerTls, tls } = config;
   if (peerTls.certFile === "" && peerTls.trustedCaFile === "") {
     return peerTls.autoTls ? ownCertificates(config, clock, logger) : undefined;
@@ -120,19 +140,22 @@ function certificatesOf(config: Config, clock: Clock, logger: SystemLogger): Pee
   const { trustedCaFile, crlFile } = peerTls;
   const filesOf = (certFile: string, keyFile: string) =>
     new TlsFiles({ certFile, keyFile, trustedCaFile, crlFile, minVersion, maxVersion, ciphers }, logger);
-  return new PeerCertificates({
-    server: filesOf(peerTls.certFile, peerTls.keyFile),
-    ...(peerTls.clientCertFile === "" ? {} : { client: filesOf(peerTls.clientCertFile, peerTls.clientKeyFile) }),
+  const server = filesOf(peerTls.certFile, peerTls.keyFile);
+  const client = peerTls.clientCertFile === "" ? undefined : filesOf(peerTls.clientCertFile, peerTls.clientKeyFile);
+  const certificates = new PeerCertificates({
+    server,
+    client,
     isClientRequired: peerTls.clientCertAuth || trustedCaFile !== "",
     allowedCommonNames: peerTls.allowedCommonNames,
     allowedHostnames: peerTls.allowedHostnames,
     skipsAddressCheck: peerTls.skipsAddressCheck,
     logger,
   });
+  return { certificates, server, client };
 }
 
 /** `--peer-auto-tls`: what is said is encrypted, and nobody knows to whom. */
-function ownCertificates(config: Config, clock: Clock, logger: SystemLogger): PeerCertificates | undefined {
+function ownCertificates(config: Config, clock: Clock, logger: SystemLogger): PeerTls | undefined {
   const secure = config.peerUrls.listen.filter(isSecure);
   if (secure.length === 0) return undefined;
   const pair = selfSignedPair(join(config.dataDir, "fixtures", "peer"), {
@@ -141,10 +164,7 @@ function ownCertificates(config: Config, clock: Clock, logger: SystemLogger): Pe
     nowMs: clock.wallMs(),
   });
   const { minVersion, maxVersion, ciphers } = config.tls;
-  return new PeerCertificates({
-    server: new TlsFiles({ ...pair, trustedCaFile: "", minVersion, maxVersion, ciphers }, logger),
-    isClientRequired: false,
-    trustsAnybody: true,
-    logger,
-  });
+  const server = new TlsFiles({ ...pair, trustedCaFile: "", minVersion, maxVersion, ciphers }, logger);
+  const certificates = new PeerCertificates({ server, isClientRequired: false, trustsAnybody: true, logger });
+  return { certificates, server, client: undefined };
 }

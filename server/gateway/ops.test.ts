@@ -163,6 +163,35 @@ test("handleOps() answers as etcd was recorded to answer", async () => {
   }
 });
 
+test("/readyz?linearizable=false asks for a leader instead of a majority; any other value changes nothing", async () => {
+  const verbose = { ...timedOut, leaderId: () => 7n };
+  const lines = (read: string) => `[+]data_corruption ok\n[+]serializable_read ok\n${read}\n[+]non_learner ok\n`;
+  assert.equal((await ask("/readyz?linearizable=false", facts(verbose))).body, "ok\n");
+  assert.equal((await ask("/readyz?linearizable=false&verbose", facts())).body, `${lines("[+]leader ok")}ok\n`);
+  for (const query of ["linearizable", "linearizable=true", "linearizable=0", "linearizable=False"]) {
+    const { status, body } = await ask(`/readyz?${query}`, facts(verbose));
+    assert.equal(status, 503, query);
+    assert.equal(body, `${lines("[-]linearizable_read failed: etcdserver: request timed out")}\n`, query);
+  }
+  const without = await ask("/readyz?linearizable=false", facts({ leaderId: () => 0n }));
+  assert.deepEqual([without.status, without.body], [503, `${lines("[-]leader failed: RAFT NO LEADER")}\n`]);
+});
+
+test("a member that learns, serves nothing or is corrupt is not ready without a majority's word either", async () => {
+  const broken: [string, Partial<OpsFacts>][] = [
+    ["non_learner", { isLearner: () => true }],
+    ["serializable_read", { serializableRead: () => Promise.reject(new Error("closed")) }],
+    ["data_corruption", raised("CORRUPT")],
+  ];
+  for (const [name, state] of broken) {
+    const { status, body } = await ask("/readyz?linearizable=false", facts(state));
+    assert.equal(status, 503, name);
+    assert.match(String(body), new RegExp(`^\\[-\\]${name} failed`, "m"));
+  }
+  assert.equal((await ask("/livez?linearizable=false", facts({ leaderId: () => 0n }))).status, 200);
+  assert.equal((await ask("/readyz/leader", facts())).status, 404);
+});
+
 test("other methods than GET are refused with Allow, but for /metrics", async () => {
   const refused = { status: 405, headers: [["Allow", "GET"], TEXT, NO_SNIFF], body: "Method Not Allowed\n" };
   for (const path of ["/health", "/livez", "/readyz", "/livez/serializable_read", "/version"]) {

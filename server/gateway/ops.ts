@@ -1,7 +1,9 @@
 /**
  * What operators and probes ask over HTTP: /health, /livez, /readyz, /version, /metrics, with the texts, codes and
  * headers of etcd. Knows no socket: an adapter brings requests and takes answers. Checks come in one order here; etcd
- * takes them as they fall out of a map.
+ * takes them as they fall out of a map. One parameter is ours: `/readyz?linearizable=false` asks whether a leader is
+ * known instead of asking a majority, so that members which live can still be told from those which do not when a
+ * majority is gone.
  */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -170,11 +172,24 @@ interface Check {
 interface Probe {
   readonly name: "livez" | "readyz";
   readonly checks: readonly Check[];
+  /** What is checked instead with `linearizable=false`. */
+  readonly alone?: ReadonlyMap<Check, Check>;
 }
 
 const SERIALIZABLE_READ: Check = {
   name: "serializable_read",
   run: (facts) => failureOf(() => facts.serializableRead(), facts),
+};
+
+const LINEARIZABLE_READ: Check = {
+  name: "linearizable_read",
+  run: (facts) => failureOf(() => facts.linearizableRead(), facts),
+};
+
+/** That of etcd's /health; it costs no message. */
+const LEADER: Check = {
+  name: "leader",
+  run: async (facts) => (facts.leaderId() === 0n ? "RAFT NO LEADER" : undefined),
 };
 
 const PROBES: readonly Probe[] = [
@@ -188,16 +203,19 @@ const PROBES: readonly Probe[] = [
           facts.alarms().some(({ alarm }) => alarm === "CORRUPT") ? "alarm activated: CORRUPT" : undefined,
       },
       SERIALIZABLE_READ,
-      { name: "linearizable_read", run: (facts) => failureOf(() => facts.linearizableRead(), facts) },
+      LINEARIZABLE_READ,
       { name: "non_learner", run: async (facts) => (facts.isLearner() ? "not supported for learner" : undefined) },
     ],
+    alone: new Map([[LINEARIZABLE_READ, LEADER]]),
   },
 ];
 
 function checkAll(probe: Probe, request: OpsRequest, facts: OpsFacts): Promise<OpsAnswer> {
   const excluded = wordsOf(request.query, "exclude");
-  const checks = probe.checks.filter(({ name }) => !excluded.has(name));
-  const unknown = [...excluded].filter((word) => !probe.checks.some(({ name }) => name === word));
+  const isAlone = request.query.get("linearizable") === "false";
+  const wanted = probe.checks.map((check) => (isAlone ? (probe.alone?.get(check) ?? check) : check));
+  const checks = wanted.filter(({ name }) => !excluded.has(name));
+  const unknown = [...excluded].filter((word) => !wanted.some(({ name }) => name === word));
   if (unknown.length > 0) {
     const missing = unknown.map((word) => JSON.stringify(word)).join(",");
     facts.log.warn("some health checks cannot be excluded", { "missing-health-checks": missing });

@@ -247,6 +247,10 @@ test("createSeries() registers every series of etcd with its type, labels and bo
     "kvorum_heap_share",
     "kvorum_memory_limit_bytes",
     "kvorum_open_read_views",
+    "kvorum_tls_authorities",
+    "kvorum_tls_certificate_loaded",
+    "kvorum_tls_certificate_not_after_seconds",
+    "kvorum_tls_files_unusable",
     "kvorum_version",
   ]);
 });

@@ -560,6 +560,30 @@ const ROWS = {
       help: "Views of the store that keep its pages from being used again: snapshots being streamed.",
     },
     memoryLimitBytes: { kind: "gauge", name: "kvorum_memory_limit_bytes", help: "Memory that the process may use." },
+    tlsLoaded: {
+      kind: "gauge",
+      name: "kvorum_tls_certificate_loaded",
+      labels: ["listener", "kind", "file", "sha256"],
+      help: "1 for each certificate that new connections use: leaves that are shown, authorities that are trusted.",
+    },
+    tlsNotAfterSeconds: {
+      kind: "gauge",
+      name: "kvorum_tls_certificate_not_after_seconds",
+      labels: ["listener", "kind", "sha256"],
+      help: "When each of these certificates ends, since 1970.",
+    },
+    tlsAuthorities: {
+      kind: "gauge",
+      name: "kvorum_tls_authorities",
+      labels: ["listener"],
+      help: "Authorities that are trusted by name; 0: those of the runtime.",
+    },
+    tlsFilesUnusable: {
+      kind: "gauge",
+      name: "kvorum_tls_files_unusable",
+      labels: ["listener"],
+      help: "1 while the files on disk have changed and cannot be used, so that those read before stay.",
+    },
   },
 } as const satisfies Record<string, Record<string, Row>>;
 

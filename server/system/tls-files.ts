@@ -21,6 +21,17 @@ export interface TlsFileSettings {
   readonly ciphers: string | undefined;
 }
 
+/** A certificate out of one of the files. */
+export interface LoadedCertificate {
+  /** "leaf": the one that is shown, without those between it and its authority. "authority": one that is trusted. */
+  readonly kind: "leaf" | "authority";
+  readonly file: string;
+  /** Of its DER, 64 digits of lower-case hex. */
+  readonly sha256: string;
+  /** Seconds since 1970. */
+  readonly notAfterSeconds: number;
+}
+
 /** Always on beside a list of ciphers, as in Go; without them Node would turn TLS 1.3 off. */
 const TLS_1_3_CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
@@ -31,6 +42,10 @@ export class TlsFiles {
   #seen: string;
   /** What is in use. */
   options: SecureContextOptions;
+  /** The certificates of `options`; another list after each reading. */
+  loaded: readonly LoadedCertificate[];
+  /** The files have changed and cannot be used: `options` are those read before. */
+  isOutdated = false;
 
   /** Reads the files. Throws `WorldError`, which names the file and what is wrong with it. */
   constructor(settings: TlsFileSettings, logger: Logger) {
@@ -38,6 +53,7 @@ export class TlsFiles {
     this.#logger = logger;
     this.#seen = this.#fingerprint();
     this.options = this.#read();
+    this.loaded = this.#certificatesIn(this.options);
   }
 
   /** Reads the files again if they have changed. Whether `options` are new. */
@@ -53,8 +69,12 @@ export class TlsFiles {
       ...(crlFile === "" ? {} : { "crl-file": crlFile }),
     };
     try {
-      this.options = this.#read();
+      const options = this.#read();
+      this.loaded = this.#certificatesIn(options);
+      this.options = options;
+      this.isOutdated = false;
     } catch (error) {
+      this.isOutdated = true;
       const reason = error instanceof Error ? error.message : String(error);
       this.#logger.error("cannot use the changed TLS files; going on with those read before", {
         ...fields,
@@ -64,6 +84,16 @@ export class TlsFiles {
     }
     this.#logger.info("the TLS files have changed; new connections use the new ones", fields);
     return true;
+  }
+
+  #certificatesIn({ cert, ca }: SecureContextOptions): readonly LoadedCertificate[] {
+    const { certFile, trustedCaFile } = this.#settings;
+    const [leaf = ""] = certificatesOf(String(cert));
+    const authorities = ca === undefined ? [] : certificatesOf(String(ca));
+    return [
+      describe("leaf", certFile, leaf),
+      ...authorities.map((authority) => describe("authority", trustedCaFile, authority)),
+    ];
   }
 
   #files(): string[] {
@@ -125,10 +155,24 @@ function readRevocations(path: string): string[] {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
+function certificatesOf(pem: string): readonly string[] {
+  return pem.match(CERTIFICATE) ?? [];
+}
+
+function describe(kind: LoadedCertificate["kind"], file: string, pem: string): LoadedCertificate {
+  const { fingerprint256, validTo } = new X509Certificate(pem);
+  return {
+    kind,
+    file,
+    sha256: fingerprint256.replaceAll(":", "").toLowerCase(),
+    notAfterSeconds: Date.parse(validTo) / 1000,
+  };
+}
+
 /** OpenSSL would pass over what it cannot read, and later trust nobody. */
 function readCertificates(path: string): string {
   const text = readPem(path);
-  const certificates = text.match(CERTIFICATE) ?? [];
+  const certificates = certificatesOf(text);
   try {
     if (certificates.length === 0) throw new Error("there is no PEM certificate in it");
     for (const certificate of certificates) new X509Certificate(certificate);

@@ -156,6 +156,20 @@ test("files that have changed are used for the next connection, in both directio
   assert.equal(await seen({ allowedCommonNames, server: fixed(RENEWED_SERVER) }, { server: files }), true);
 });
 
+test("refresh() looks at what is shown to those who dial and at what is shown to those we dial", () => {
+  const asked: string[] = [];
+  const files = (name: string): CertificateFiles => {
+    const { options } = fixed(SERVER);
+    return { options, refresh: () => asked.push(name) === 0 };
+  };
+  const one = files("server");
+  certificates({ server: one, client: files("client") }).certificates.refresh();
+  assert.deepEqual(asked.splice(0), ["server", "client"]);
+  certificates({ server: one, client: one }).certificates.refresh();
+  certificates({ server: one }).certificates.refresh();
+  assert.deepEqual(asked, ["server", "server"]);
+});
+
 test("one that dials must call from an address that its certificate is for", async () => {
   const certificate = (subjectaltname: string) => ({ subject: { CN: "x" }, subjectaltname }) as PeerCertificate;
   assert.equal(await addressProblem(certificate(""), "10.0.0.1"), undefined);

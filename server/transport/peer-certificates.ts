@@ -75,11 +75,17 @@ export class PeerCertificates {
     return server;
   }
 
+  /** Looks at the files now, as each connection does. */
+  refresh(): void {
+    this.#refreshServers();
+    const { server, client = server } = this.#options;
+    if (client !== server) client.refresh();
+  }
+
   /** What a connection to another member is opened with; the files are looked at. */
   clientOptions(): ConnectionOptions {
     const { server, client = server, trustsAnybody = false } = this.#options;
-    this.#refreshServers();
-    if (client !== server) client.refresh();
+    this.refresh();
     const { ca } = server.options;
     return {
       ...client.options,

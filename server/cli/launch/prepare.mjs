@@ -1,5 +1,5 @@
 /**
- * Makes a fresh clone ready: installs what package-lock.json lists and builds `server` and `test` into `dist`, each only
+ * Makes a fresh clone ready: installs what package-lock.json lists and builds `server`, `operator` and `test` into `dist`, each only
  * when that is not done yet. Plain JavaScript without dependencies, as it runs before there is anything else. One line
  * on standard error for each thing done, with its time; silent and fast when there is nothing to do.
  */
@@ -22,7 +22,7 @@ import { fileURLToPath } from "node:url";
 /** The folder of package.json. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
-const SOURCES = ["server", "test"];
+const SOURCES = ["server", "operator", "test"];
 const OLDEST_NODE = [20, 19];
 
 /** Packages and build are there and current afterwards; otherwise the process has ended with a sentence. */
@@ -110,7 +110,9 @@ function stamp() {
 function sourcesFingerprint() {
   const hash = createHash("sha256");
   for (const path of [
-    ...SOURCES.flatMap((folder) => filesBelow(join(root, folder), ".ts")),
+    ...SOURCES.map((folder) => join(root, folder))
+      .filter((folder) => existsSync(folder))
+      .flatMap((folder) => filesBelow(folder, ".ts")),
     join(root, "tsconfig.json"),
   ]) {
     const { mtimeMs, size } = statSync(path);
