@@ -14,6 +14,9 @@ switch (part) {
   case "check":
     check();
     break;
+  case "crds":
+    await runBuilt("operator/crd/write", options);
+    break;
   case "attacks":
   case "bench":
   case "size":
@@ -29,6 +32,12 @@ switch (part) {
     break;
   case "mistakes":
     await runBuilt("simulation/plant", options);
+    break;
+  case "chart":
+    await runBuilt("operator/chart/generate", options);
+    break;
+  case "game":
+    await runBuilt("operator/game/run", options);
     break;
   case "kubernetes": {
     const [subject = "store", ...variants] = options;

@@ -29,8 +29,11 @@ const PARTS: Readonly<Record<string, Part>> = {
   test: {
     together: [
       "test/house",
+      "test/images",
       "test/support",
       "server",
+      "operator",
+      "test/operator",
       "test/contract",
       "test/checkers",
       "test/raft-script",

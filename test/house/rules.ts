@@ -7,7 +7,7 @@ import {
   PACKAGES,
   PROGRAMS,
   ROOMS,
-  TOP_ROOM,
+  TOP_ROOMS,
   WAITING,
   WORLDLY,
   WORLDLY_MEMBERS,
@@ -30,7 +30,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "a room imports only what the table allows": imports(roomTable),
   "an import names a file that exists": existingImports,
   "a package is imported only where it belongs": imports(packagePlace),
-  "a file of the server is used by the server": reached,
+  "a file of a program is used by a program": reached,
   "pure and simulated rooms do not touch the world": eachFile(untouchedWorld),
   "pure rooms never wait": eachFile(neverWaits),
   "a file begins by saying what it is for": eachFile(beginsWithComment),
@@ -46,7 +46,16 @@ export function check(rule: Rule, files: readonly SourceFile[]): string[] {
 /** The room of a file, "test" for what lies below test/. */
 export function roomOf(path: string): string | undefined {
   if (path.startsWith("test/")) return "test";
-  return /^server\/([^/]+)\//.exec(path)?.[1];
+  return /^server\/([^/]+)\//.exec(path)?.[1] ?? /^(operator\/[^/]+)\//.exec(path)?.[1];
+}
+
+function isTopRoom(room: string): boolean {
+  return TOP_ROOMS.includes(room);
+}
+
+/** Whether the file is shipped: of a program, not of its tests. */
+function isProduct(path: string): boolean {
+  return /^(?:server|operator)\//.test(path) && !isTest(path);
 }
 
 export function isTest(path: string): boolean {
@@ -70,7 +79,7 @@ function imports(rule: (path: string, from: string) => string | undefined): Rule
 function* unknownRoom({ path }: SourceFile): Iterable<Omit<Violation, "path">> {
   const room = roomOf(path);
   if (room === undefined) yield { line: 1, text: "lies in no room" };
-  else if (room !== "test" && room !== TOP_ROOM && ROOMS[room] === undefined)
+  else if (room !== "test" && !isTopRoom(room) && ROOMS[room] === undefined)
     yield { line: 1, text: `room "${room}" is not in test/house/rooms.ts` };
 }
 
@@ -81,9 +90,9 @@ function roomTable(path: string, from: string): string | undefined {
   if (target === undefined) return `imports "${from}", which lies in no room`;
   if (room === undefined || room === "test" || room === target) return undefined;
   if (target === "test") return isTest(path) ? undefined : `imports "${from}": the product does not know its tests`;
-  if (room === TOP_ROOM || ROOMS[room]?.imports.includes(target)) return undefined;
+  if (isTopRoom(room) ? !isTopRoom(target) : ROOMS[room]?.imports.includes(target)) return undefined;
   // A test may also look at what its room is used with, as long as the product does not.
-  if (isTest(path) && target !== TOP_ROOM) return undefined;
+  if (isTest(path) && !isTopRoom(target)) return undefined;
   return `room ${room} may not import room ${target} ("${from}")`;
 }
 
@@ -113,7 +122,7 @@ function reached(files: readonly SourceFile[]): Violation[] {
     for (const { from } of file.imports) if (from.startsWith(".")) next.push(resolved(path, from));
   }
   return files
-    .filter(({ path }) => path.startsWith("server/") && !isTest(path) && !seen.has(path))
+    .filter(({ path }) => isProduct(path) && !seen.has(path))
     .map(({ path }) => ({ path, line: 1, text: `is reached from no program (${PROGRAMS.join(", ")})` }));
 }
 
@@ -176,7 +185,7 @@ function isPureMath(tokens: readonly Token[], index: number): boolean {
 
 function* beginsWithComment({ path, text }: SourceFile): Iterable<Omit<Violation, "path">> {
   // A unit test is introduced by the file beside it.
-  if (path.endsWith(".test.ts") && path.startsWith("server/")) return;
+  if (path.endsWith(".test.ts") && !path.startsWith("test/")) return;
   const start = text.replace(/^#![^\n]*\n/, "").trimStart();
   if (!start.startsWith("/*") && !start.startsWith("//")) yield { line: 1, text: "does not begin with a comment" };
 }

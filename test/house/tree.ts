@@ -9,10 +9,10 @@ const MADE = new Set(["node_modules", "dist", ".git"]);
 
 let tree: SourceFile[] | undefined;
 
-/** Every TypeScript file of the server and of the tests; read once. */
+/** Every TypeScript file of the server, of the operator and of the tests; read once. */
 export function readTree(): readonly SourceFile[] {
-  tree ??= pathsBelow("server")
-    .concat(pathsBelow("test"))
+  tree ??= ["server", "operator", "test"]
+    .flatMap(pathsBelow)
     .filter((path) => path.endsWith(".ts"))
     .map((path) => readSource(path, readText(path)));
   return tree;

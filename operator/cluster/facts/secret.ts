@@ -1,0 +1,56 @@
+/** What a plan knows of a Secret: what its content is like, never the content. */
+import { utf8Bytes } from "../../../server/base/bytes.ts";
+import { sha256 } from "../../../server/base/digest.ts";
+import { CLIENT_TRUST_KEY, TLS_KEYS } from "../../api/tls-names.ts";
+import { type Certificate, certificatesIn } from "../../certificates/pem.ts";
+import type { SecretFacts } from "../../plan/observation.ts";
+import type { KubeObject } from "../../runtime/kube.ts";
+
+export interface SecretJson extends KubeObject {
+  /** Base64. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** A Secret that holds no certificates that can be read has a hash alone. */
+export function secretFacts(secret: SecretJson): SecretFacts {
+  const data = secret.data ?? {};
+  const [leaf] = certificatesOf(secret, TLS_KEYS.certificate);
+  const authorities = data[TLS_KEYS.ca];
+  const trusted = certificatesOf(secret, data[CLIENT_TRUST_KEY] === undefined ? TLS_KEYS.ca : CLIENT_TRUST_KEY);
+  return {
+    hash: hashOf(Object.entries(data)),
+    caHash: authorities === undefined ? undefined : hashOf([[TLS_KEYS.ca, authorities]]),
+    notBefore: leaf?.notBefore,
+    notAfter: leaf?.notAfter,
+    fingerprints: [
+      ...new Set([...(leaf === undefined ? [] : [leaf]), ...trusted].map(({ fingerprint }) => fingerprint)),
+    ],
+  };
+}
+
+/** The text under a key; nothing when it is not there or is no base64. */
+export function textIn({ data }: SecretJson, key: string): string | undefined {
+  const encoded = data?.[key];
+  if (encoded === undefined) return undefined;
+  try {
+    return atob(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+function certificatesOf(secret: SecretJson, key: string): readonly Certificate[] {
+  const text = textIn(secret, key);
+  if (text === undefined) return [];
+  try {
+    return certificatesIn(text, key);
+  } catch {
+    return [];
+  }
+}
+
+/** 16 digits of lower-case hex, whatever the order of the entries. */
+function hashOf(entries: readonly (readonly [string, string])[]): string {
+  const digest = sha256(utf8Bytes(JSON.stringify([...entries].sort(([left], [right]) => (left < right ? -1 : 1)))));
+  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

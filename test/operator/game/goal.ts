@@ -1,0 +1,100 @@
+/** Whether the cluster is what its spec asks for, in truth and by the operator's own words. */
+import { ANNOTATIONS, REQUESTS, type RequestName } from "../../../operator/api/names.ts";
+import { bytesOf } from "../../../operator/api/quantity.ts";
+import { templateArgs } from "./builders.ts";
+import type { Operators } from "./operators.ts";
+import { quorumOf } from "./raft-log.ts";
+import type { World } from "./world.ts";
+
+/** The first thing that is not as it is to be; nothing when all is. */
+export function whatIsMissing(world: World, operators: Operators): string | undefined {
+  const { cluster } = world;
+  if (cluster === undefined) return leftovers(world);
+  if (cluster.metadata.deletionTimestamp !== undefined) return "the EtcdCluster is still there";
+  return (
+    membersMissing(world) ??
+    podsMissing(world) ??
+    claimsMissing(world) ??
+    budgetMissing(world) ??
+    wordsMissing(world, operators)
+  );
+}
+
+/** After a deletion: what should have gone with it. */
+function leftovers({ kubernetes }: World): string | undefined {
+  const [pod] = kubernetes.pods.values();
+  if (pod !== undefined) return `Pod ${pod.name} is left over`;
+  for (const claim of kubernetes.claims.values()) if (claim.ownerUid !== undefined) return `${claim.name} is left over`;
+  return undefined;
+}
+
+function membersMissing(world: World): string | undefined {
+  const spec = world.cluster?.spec;
+  const { voters, learners } = world;
+  if (voters.length !== spec?.replicas) return `${voters.length} voters of ${spec?.replicas}`;
+  if (learners.length > 0) return `${learners.length} learners`;
+  const sick = voters.find((id) => !world.isHealthy(id));
+  if (sick !== undefined) return `${world.memberOf(sick)} takes no part`;
+  const alarm = world.etcd.alarms[0];
+  return alarm === undefined ? undefined : `alarm ${alarm.alarm} of ${alarm.memberId}`;
+}
+
+function podsMissing(world: World): string | undefined {
+  const { cluster, voters, kubernetes } = world;
+  if (cluster === undefined) return undefined;
+  const wanted = templateArgs(cluster);
+  for (const id of voters) {
+    const pod = world.podOf(world.memberOf(id));
+    if (pod?.readySince === undefined || pod.deletingSince !== undefined)
+      return `Pod ${world.memberOf(id)} is not ready`;
+    if (pod.flags.version !== cluster.spec.version) return `${pod.name} runs ${pod.flags.version}`;
+    const lacking = wanted.find((arg) => !pod.args.includes(arg));
+    if (lacking !== undefined) return `${pod.name} runs without ${lacking}`;
+    if (pod.labels["kvorum.dev/role"] !== "voter") return `${pod.name} has role ${pod.labels["kvorum.dev/role"]}`;
+  }
+  const extra = [...kubernetes.pods.values()].find((pod) => world.listedId(pod.name) === undefined);
+  return extra === undefined ? undefined : `Pod ${extra.name} is no member's`;
+}
+
+function claimsMissing(world: World): string | undefined {
+  const { cluster, kubernetes } = world;
+  const size = bytesOf(cluster?.spec.storage.persistent?.size ?? 0);
+  for (const claim of kubernetes.claims.values()) {
+    const id = world.listedId(claim.name.replace(/^data-/, ""));
+    const state = claim.annotations[ANNOTATIONS.state];
+    if (id === undefined) {
+      if (state === "retired") continue;
+      return `${claim.name} is no member's, and ${state}`;
+    }
+    if (claim.deletingSince !== undefined) return `${claim.name} of a member is terminating`;
+    if ((claim.capacity ?? 0) < size) return `${claim.name} has ${claim.capacity} of ${size} bytes`;
+    if (state !== "ready") return `${claim.name} is ${state}`;
+    if (claim.annotations[ANNOTATIONS.clusterId] === undefined) return `${claim.name} has no cluster id`;
+  }
+  return undefined;
+}
+
+function budgetMissing(world: World): string | undefined {
+  const budget = world.kubernetes.budget(world.now);
+  const wanted = world.cluster?.spec.replicas ?? 0;
+  if (wanted === 1) return undefined;
+  return budget?.minAvailable === quorumOf(wanted) ? undefined : `minAvailable is ${budget?.minAvailable}`;
+}
+
+/** The status says so, too. */
+function wordsMissing({ cluster }: World, operators: Operators): string | undefined {
+  const status = cluster?.status;
+  if (cluster === undefined || status === undefined) return "there is no status";
+  if (status.observedGeneration !== cluster.metadata.generation)
+    return `generation ${status.observedGeneration} is the last observed`;
+  const ready = status.conditions?.find(({ type }) => type === "Ready");
+  if (ready?.status !== "True")
+    return `Ready is ${ready?.status}: ${ready?.reason} ${ready?.message}; ${operators.lastPlan?.status.operation?.message ?? ""}`;
+  if (status.phase !== "Running") return `phase is ${status.phase}`;
+  for (const name of Object.keys(REQUESTS) as RequestName[]) {
+    const asked = cluster.metadata.annotations?.[REQUESTS[name]];
+    if (asked !== undefined && status.handledRequests?.[name] !== asked)
+      return `request ${name}=${asked} is not handled`;
+  }
+  return undefined;
+}
