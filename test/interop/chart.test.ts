@@ -209,9 +209,11 @@ test("what helm 4 makes of the chart is what is kept in test/golden/chart", (t) 
     const { status, out, err } = helm(t, path, "template", { ...values, crds: { install: false } });
     assert.equal(status, 0, err);
     const file = join(GOLDEN, `${name}.yaml`);
-    if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(file, out);
+    // Releases of helm differ in the blank lines between documents.
+    const made = out.replace(/\n{2,}/g, "\n");
+    if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(file, made);
     assert.ok(existsSync(file), `${file} is missing: UPDATE_GOLDEN=1 npm run test:interop -- chart`);
-    assert.equal(out, readFileSync(file, "utf8"), name);
+    assert.equal(made, readFileSync(file, "utf8"), name);
   }
 });
 
