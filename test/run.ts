@@ -41,7 +41,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "test/robustness",
     ],
     apart: ["test/integration", "test/conformance", "test/bench"],
-    limitSeconds: 240,
+    limitSeconds: 600,
   },
   interop: { together: [], apart: ["test/interop"], limitSeconds: 900 },
   faults: { together: [], apart: ["test/faults"], limitSeconds: Number(process.env["LIMIT_SECONDS"] ?? 1200) },
