@@ -152,7 +152,8 @@ export class IncomingStream {
       const fields = { ...this.#fields(), error: reason };
       this.#world.logger.warn("lost TCP streaming connection with remote peer", fields);
     }
-    this.#remote.status.deactivate(`${action} ${memberIdText(this.#remote.id)} on ${name}`, reason);
+    const begunMs = action === "dial" ? this.#dialledAt : undefined;
+    this.#remote.status.deactivate(`${action} ${memberIdText(this.#remote.id)} on ${name}`, reason, begunMs);
     const { redialMs, redialMaxMs } = this.#world.timing;
     const since = this.#world.clock.monotonicMs() - this.#dialledAt;
     const waitMs = Math.max(0, this.#delayMs - since);

@@ -10,6 +10,8 @@ export class PeerStatus {
   readonly #logger: Logger;
   readonly #series: PeerSeries;
   #since: number | undefined;
+  /** When the member was last heard to be there; monotonic milliseconds. */
+  #provenMs = Number.NEGATIVE_INFINITY;
 
   constructor(id: bigint, clock: Clock, logger: Logger, series: PeerSeries) {
     this.#id = id;
@@ -24,17 +26,22 @@ export class PeerStatus {
   }
 
   activate(): void {
+    this.#provenMs = this.#clock.monotonicMs();
     if (this.#since !== undefined) return;
     this.#since = this.#clock.monotonicMs();
     this.#series.active.inc();
     this.#logger.info("peer became active", { "peer-id": memberIdText(this.#id) });
   }
 
-  /** `action` failed: "read on stream Message". */
-  deactivate(action: string, reason: string): void {
+  /**
+   * `action` failed: "read on stream Message". `begunMs`: when it was begun, for what may take a while. One from before the
+   * member was last there says nothing of now: a connection to an address that it has left fails seconds after streams
+   * to its new one stand, and nothing would come later to take that back.
+   */
+  deactivate(action: string, reason: string, begunMs: number = this.#clock.monotonicMs()): void {
     const error = `failed to ${action} (${reason})`;
     const fields = { "peer-id": memberIdText(this.#id), error };
-    if (this.#since === undefined) {
+    if (this.#since === undefined || begunMs < this.#provenMs) {
       this.#logger.debug("peer deactivated again", fields);
       return;
     }

@@ -53,6 +53,7 @@ export class Pipeline {
   async #post(bytes: Uint8Array): Promise<void> {
     const { status, series, urls, id } = this.#remote;
     const url = urls.pick();
+    const begunMs = this.#world.clock.monotonicMs();
     try {
       const { identity, timing, dialer } = this.#world;
       const request = dialer.open(url, "/raft", {
@@ -70,7 +71,7 @@ export class Pipeline {
     } catch (error) {
       if (this.#isStopped) return;
       urls.failed(url);
-      status.deactivate(`write ${memberIdText(id)} on pipeline`, textOf(error));
+      status.deactivate(`write ${memberIdText(id)} on pipeline`, textOf(error), begunMs);
       series.sentFailures.inc();
       this.#world.reports.unreachable(id);
       return;

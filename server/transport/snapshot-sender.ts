@@ -40,7 +40,7 @@ export class SnapshotSender {
     try {
       await this.#post(snapshot);
     } catch (error) {
-      this.#failed(error, fields);
+      this.#failed(error, fields, start);
       return;
     } finally {
       this.#series.snapshotSendInflight.with(to).dec();
@@ -57,11 +57,11 @@ export class SnapshotSender {
     this.#request?.destroy(new Error("this member stops, or the receiver is no member any more"));
   }
 
-  #failed(error: unknown, fields: Readonly<Record<string, unknown>>): void {
+  #failed(error: unknown, fields: Readonly<Record<string, unknown>>, begunMs: number): void {
     const { id, status, series } = this.#remote;
     const text = textOf(error);
     this.#world.logger.warn("failed to send database snapshot", { ...fields, error: text });
-    if (!this.#isStopped) status.deactivate(`post ${memberIdText(id)} on sendMsgSnap`, text);
+    if (!this.#isStopped) status.deactivate(`post ${memberIdText(id)} on sendMsgSnap`, text, begunMs);
     series.sentFailures.inc();
     this.#series.snapshotSendFailures.with(memberIdText(id)).inc();
     this.#world.reports.unreachable(id);
