@@ -9,7 +9,8 @@ export function clusterBuilders(defaults: OperatorDefaults): Builders {
     ...resourceBuilders(defaults),
     // Which version may follow which is the plan's affair: it knows what runs.
     validate: ({ spec }) =>
-      validateSpec(spec).map(({ path, value, wrong, remedy }) => ({
+      validateSpec(spec).map(({ kind, path, value, wrong, remedy }) => ({
+        kind,
         path,
         message: `"${value}": ${wrong}; ${remedy}`,
       })),
