@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -197,6 +206,19 @@ test("defragment() that cannot make its copy leaves the store as it was", async 
   await backend.defragment();
   assert.equal(countRows(backend), 101);
   await backend.close();
+});
+
+test("open() refuses a file in which a bucket is hidden, and makes no empty one in its place", async (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, "kvorum.mdb");
+  await (await filled(folder, 10, 10)).close();
+  const image = readFileSync(path);
+  // Its name stands in LMDB's tree of trees, once in each version of that page.
+  for (let at = image.indexOf("lease"); at >= 0; at = image.indexOf("lease", at + 1)) image.write("least", at);
+  writeFileSync(path, image);
+  const refused = { name: "WorldError", message: /bucket "lease" is damaged: it is not found/ };
+  assert.throws(() => LmdbBackend.open(folder), refused);
+  assert.throws(() => LmdbBackend.open(folder), refused, "it was left as it was");
 });
 
 test("a bit that flips in the file is never served", (t) => {

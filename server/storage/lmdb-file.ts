@@ -87,6 +87,9 @@ const TREE_OPTIONS = {
   },
 };
 
+/** Of a tree that has to be there; `openDB` gives undefined, which its types do not say, where it is not. */
+const EXISTING = { ...TREE_OPTIONS, create: false };
+
 /**
  * Keys of a walk that only lends them: two of each length in turn, as each is compared with the one before. A start walks
  * a million records, and an array for each would be a seventh of what it allocates.
@@ -436,7 +439,9 @@ function openBuckets(root: RootDatabase<Uint8Array, Uint8Array>): Map<Bucket, Op
   const buckets = new Map<Bucket, OpenBucket>();
   root.transactionSync(() => {
     for (const bucket of BUCKETS) {
-      const tree = root.openDB<Uint8Array, Uint8Array>(bucket, TREE_OPTIONS);
+      // All are made with the file. One that LMDB does not find is hidden by a damaged page: made anew, it would be empty.
+      const tree = root.openDB<Uint8Array, Uint8Array>(bucket, isNew ? TREE_OPTIONS : EXISTING) as Tree | undefined;
+      if (tree === undefined) throw new Error(`bucket "${bucket}" is damaged: it is not found`);
       buckets.set(bucket, { tree, seed: bucketSeed(bucket), pages: 0 });
     }
     if (!isNew) return;
@@ -449,8 +454,7 @@ function openBuckets(root: RootDatabase<Uint8Array, Uint8Array>): Map<Bucket, Op
 }
 
 function checkFormat(root: RootDatabase<Uint8Array, Uint8Array>): void {
-  const existing = { ...TREE_OPTIONS, create: false };
-  const own = root.openDB<Uint8Array, Uint8Array>(OWN_BUCKET, existing) as Tree | undefined;
+  const own = root.openDB<Uint8Array, Uint8Array>(OWN_BUCKET, EXISTING) as Tree | undefined;
   const record = own?.getBinary(FORMAT_KEY);
   if (record === undefined) throw new Error("it is an LMDB file, but not one of Kvorum's");
   checkRecord(OWN_BUCKET, OWN_SEED, FORMAT_KEY, record);
