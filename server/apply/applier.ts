@@ -19,6 +19,7 @@ import {
 } from "../proto/etcdserverpb.ts";
 import type { Entry } from "../proto/raftpb.ts";
 import { executeAlarm } from "./cluster-requests.ts";
+import { costBytes } from "./costs.ts";
 import { deleteRangeSteps, executeDeleteRange } from "./delete-range.ts";
 import { alarmGate, withinQuota } from "./gates.ts";
 import { executeLeaseCheckpoint, executeLeaseGrant, executeLeaseRevoke } from "./lease-requests.ts";
@@ -90,7 +91,7 @@ export class Applier {
   #outcome(request: InternalRequest): Outcome {
     const refusal = alarmGate(this.#state, request);
     if (refusal !== undefined) return { ok: false, code: refusal, detail: undefined };
-    const fits = withinQuota(this.#state, request);
+    const fits = withinQuota(this.#state, costBytes(request));
     try {
       const response = this.#execute(request);
       return fits ? { ok: true, response } : { ok: false, code: "NoSpace", detail: undefined };

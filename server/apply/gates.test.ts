@@ -122,10 +122,10 @@ test("what is asked must stay below the quota; what costs nothing always fits", 
   const { state } = ringing();
   const cost = costBytes(put("b", "1"));
   const quotaBytes = state.backend.sizeInUseBytes() + cost;
-  assert.ok(!withinQuota({ ...state, quotaBytes }, put("b", "1")));
-  assert.ok(withinQuota({ ...state, quotaBytes: quotaBytes + 1 }, put("b", "1")));
-  assert.ok(withinQuota({ ...state, quotaBytes: 1 }, deleteRange("a")));
-  assert.ok(withinQuota({ ...state, quotaBytes: undefined }, put("b", "x".repeat(10_000))));
+  assert.ok(!withinQuota({ ...state, quotaBytes }, costBytes(put("b", "1"))));
+  assert.ok(withinQuota({ ...state, quotaBytes: quotaBytes + 1 }, costBytes(put("b", "1"))));
+  assert.ok(withinQuota({ ...state, quotaBytes: 1 }, costBytes(deleteRange("a"))));
+  assert.ok(withinQuota({ ...state, quotaBytes: undefined }, costBytes(put("b", "x".repeat(10_000)))));
 });
 
 test("what is over the quota when it is applied is done all the same, and answered with NoSpace", () => {

@@ -15,11 +15,9 @@ export function alarmGate(state: State, request: InternalRequest): ErrorCode | u
   return undefined;
 }
 
-/** Whether the data and this request fit the quota. */
-export function withinQuota(state: State, request: InternalRequest): boolean {
-  if (state.quotaBytes === undefined) return true;
-  const cost = costBytes(request);
-  return cost === 0 || state.backend.sizeInUseBytes() + cost < state.quotaBytes;
+/** Whether the data and a request that costs so many bytes (`costBytes`) fit the quota. */
+export function withinQuota(state: State, cost: number): boolean {
+  return cost === 0 || state.quotaBytes === undefined || state.backend.sizeInUseBytes() + cost < state.quotaBytes;
 }
 
 function touchesData(request: InternalRequest): boolean {

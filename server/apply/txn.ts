@@ -56,13 +56,23 @@ export function executeReadOnlyTxn(view: TxnView, request: TxnRequest): TxnRespo
   return response;
 }
 
+/** Of one with no transaction in it, as nearly all are; never added to. */
+const NO_PATHS: Path[] = [];
+
 function choosePath(view: TxnView, request: TxnRequest): Path {
-  const succeeded = request.compare.every((compare) => holds(view, compare));
-  const nested: Path[] = [];
+  const succeeded = allHold(view, request.compare);
+  let nested = NO_PATHS;
   for (const { request: operation } of branch(request, succeeded)) {
-    if (operation?.kind === "txn") nested.push(choosePath(view, operation.value));
+    if (operation?.kind !== "txn") continue;
+    if (nested === NO_PATHS) nested = [];
+    nested.push(choosePath(view, operation.value));
   }
   return { succeeded, nested };
+}
+
+function allHold(view: TxnView, compares: readonly Compare[]): boolean {
+  for (const compare of compares) if (!holds(view, compare)) return false;
+  return true;
 }
 
 function branch(request: TxnRequest, succeeded: boolean): readonly RequestOp[] {
@@ -179,7 +189,11 @@ function orderOf(compare: Compare, kv: KeyValue): number {
 
 /** Whether a transaction only reads at its top level: it is then answered without the log. Nested ones never are. */
 export function isReadOnlyTxn(request: TxnRequest): boolean {
-  return [...request.success, ...request.failure].every((operation) => operation.request?.kind === "range");
+  return request.success.every(isRange) && request.failure.every(isRange);
+}
+
+function isRange({ request }: RequestOp): boolean {
+  return request?.kind === "range";
 }
 
 /** Whether all its reads may be stale; true for one without any operation. */

@@ -97,9 +97,10 @@ export class Proposer {
   #admit(request: InternalRequest): void {
     if (this.#standing.isStopping) throw new EtcdError("Stopped");
     if (this.#raft.commitIndex - this.#standing.consistent.index > BACKLOG_MAX) throw new EtcdError("TooManyRequests");
-    if (costBytes(request) === 0) return;
+    const cost = costBytes(request);
+    if (cost === 0) return;
     if (this.#heap.isTight) throw new EtcdError("NoSpace");
-    if (withinQuota(this.#state, request)) return;
+    if (withinQuota(this.#state, cost)) return;
     this.#spaceAlarm.raise();
     throw new EtcdError("NoSpace");
   }

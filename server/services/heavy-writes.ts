@@ -104,6 +104,16 @@ export class HeavyWrites {
   }
 }
 
+/** Whether it is seen at a glance that it needs no turn: few operations, and none of them a transaction. */
+export function isLight({ compare, success, failure }: TxnRequest): boolean {
+  if (compare.length + success.length + failure.length > LIGHT_OPERATIONS) return false;
+  return success.every(isPlain) && failure.every(isPlain);
+}
+
+function isPlain({ request }: RequestOp): boolean {
+  return request?.kind !== "txn";
+}
+
 /** Both branches count: both are read, checked and written to the log. */
 export function sizeOf(txn: TxnRequest): Size {
   const size: Size = { operations: 0, bytes: 0 };

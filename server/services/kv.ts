@@ -16,7 +16,7 @@ import type {
 import type { Call, Outlet } from "./call.ts";
 import { withHeader } from "./header.ts";
 import { HeavyReads } from "./heavy-reads.ts";
-import { HeavyWrites } from "./heavy-writes.ts";
+import { HeavyWrites, isLight } from "./heavy-writes.ts";
 import type { MemberApi } from "./member-api.ts";
 import { PageSize, pageReader, rangeSteps } from "./range-steps.ts";
 import { RangeStream } from "./range-stream.ts";
@@ -82,7 +82,9 @@ export class Kv {
     checkTxn(request, this.#options.maxTxnOperations);
     const answer = isLongReadOnlyTxn(request)
       ? this.#txns.read(request, call)
-      : this.#writes.run(call, request, () => this.#member.txn(request, call));
+      : isLight(request)
+        ? this.#member.txn(request, call)
+        : this.#writes.run(call, request, () => this.#member.txn(request, call));
     return answer.then(this.#complete);
   }
 

@@ -24,11 +24,16 @@ const ATTEMPTS = 3;
  * revision has rules of its own here, which the member knows.
  */
 export function isLongReadOnlyTxn({ success, failure, compare }: TxnRequest): boolean {
-  const all = [success, failure];
-  const isRead = ({ request }: RequestOp) => request?.kind === "range" && request.value.revision >= 0;
-  if (!all.every((branch) => branch.every(isRead))) return false;
-  const isLong = ({ request }: RequestOp) => request?.kind === "range" && request.value.rangeEnd.length > 0;
-  return all.some((branch) => branch.some(isLong)) || compare.some(({ rangeEnd }) => rangeEnd.length > 0);
+  if (!success.every(isRead) || !failure.every(isRead)) return false;
+  return success.some(isLongRead) || failure.some(isLongRead) || compare.some(({ rangeEnd }) => rangeEnd.length > 0);
+}
+
+function isRead({ request }: RequestOp): boolean {
+  return request?.kind === "range" && request.value.revision >= 0;
+}
+
+function isLongRead({ request }: RequestOp): boolean {
+  return request?.kind === "range" && request.value.rangeEnd.length > 0;
 }
 
 export class TxnReader {

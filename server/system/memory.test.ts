@@ -71,8 +71,8 @@ test("planMemory() leaves room beside the heap, whatever the size", () => {
     [64 * MIB, { oldSpaceMb: 64, semiSpaceMb: 8, transitBytes: 4 * MIB, valueCacheBytes: 0 }],
     [512 * MIB, { oldSpaceMb: 250, semiSpaceMb: 8, transitBytes: 20 * MIB, valueCacheBytes: 41 * MIB }],
     [2 * GIB, { oldSpaceMb: 1171, semiSpaceMb: 16, transitBytes: 97 * MIB, valueCacheBytes: 64 * MIB }],
-    [24 * GIB, { oldSpaceMb: 14_688, semiSpaceMb: 16, transitBytes: 256 * MIB, valueCacheBytes: 64 * MIB }],
-    [1024 * GIB, { oldSpaceMb: 32_768, semiSpaceMb: 16, transitBytes: 256 * MIB, valueCacheBytes: 64 * MIB }],
+    [24 * GIB, { oldSpaceMb: 14_688, semiSpaceMb: 32, transitBytes: 256 * MIB, valueCacheBytes: 64 * MIB }],
+    [1024 * GIB, { oldSpaceMb: 32_768, semiSpaceMb: 32, transitBytes: 256 * MIB, valueCacheBytes: 64 * MIB }],
   ];
   for (const [bytes, plan] of cases) assert.deepEqual(planMemory(bytes), plan, String(bytes));
 });
