@@ -10,7 +10,6 @@ import type { Change } from "../mvcc/event.ts";
 import type { WriteTxn } from "../mvcc/write-txn.ts";
 import {
   CompactionResponse,
-  type DeleteRangeRequest,
   InternalRaftRequest,
   type InternalRequest,
   type PutRequest,
@@ -22,7 +21,7 @@ import { executeAlarm } from "./cluster-requests.ts";
 import { costBytes } from "./costs.ts";
 import { deleteRangeSteps, executeDeleteRange } from "./delete-range.ts";
 import { alarmGate, withinQuota } from "./gates.ts";
-import { executeLeaseCheckpoint, executeLeaseGrant, executeLeaseRevoke } from "./lease-requests.ts";
+import { executeLeaseCheckpoint, executeLeaseGrant, executeLeaseRevoke, leaseRevokeSteps } from "./lease-requests.ts";
 import type { Applied, Outcome, Responses } from "./outcome.ts";
 import { checkPut, executePut } from "./put.ts";
 import { executeRange } from "./range.ts";
@@ -71,21 +70,37 @@ export class Applier {
   }
 
   /**
-   * The steps of a deletion of more than `keys` keys, about so many each; undefined for every other entry, which `apply`
-   * takes at once. Until the last step reads see the state before, and nothing may be made durable: a part of an entry
+   * The steps of a deletion of more than `keys` keys, of a range or with a lease, about so many each; undefined for every
+   * other entry, which `apply` takes at once. Until the last step reads see the state before, and nothing may be made durable: a part of an entry
    * is not to be found after a crash.
    */
   steps(request: InternalRequest | undefined, keys: number): Generator<void, Applied, void> | undefined {
-    if (request?.kind !== "deleteRange" || request.value.rangeEnd.length === 0) return undefined;
-    if (this.#state.store.aliveIn(request.value.key, request.value.rangeEnd) <= keys) return undefined;
-    return alarmGate(this.#state, request) === undefined ? this.#deleting(request.value, keys) : undefined;
+    const state = this.#state;
+    switch (request?.kind) {
+      case "deleteRange": {
+        const { key, rangeEnd } = request.value;
+        const isLong = rangeEnd.length > 0 && state.store.aliveIn(key, rangeEnd) > keys;
+        if (!isLong || alarmGate(state, request) !== undefined) return undefined;
+        return this.#inSteps(request.kind, (write) => deleteRangeSteps(state, write, request.value, keys));
+      }
+      case "leaseRevoke": {
+        const isLong = state.lessor.keyCount(request.value.id) > keys;
+        if (!isLong || alarmGate(state, request) !== undefined) return undefined;
+        return this.#inSteps(request.kind, (write) => leaseRevokeSteps(state, write, request.value, keys));
+      }
+      default:
+        return undefined;
+    }
   }
 
-  *#deleting(request: DeleteRangeRequest, keys: number): Generator<void, Applied, void> {
+  *#inSteps(
+    kind: "deleteRange" | "leaseRevoke",
+    begin: (write: WriteTxn) => Generator<void, Responses[typeof kind], void>,
+  ): Generator<void, Applied, void> {
     const write = this.#state.store.beginWrite();
-    const response = yield* deleteRangeSteps(this.#state, write, request, keys);
+    const response = yield* begin(write);
     const { changes } = write.end();
-    return { kind: "deleteRange", outcome: { ok: true, response }, changes, compaction: undefined };
+    return { kind, outcome: { ok: true, response }, changes, compaction: undefined };
   }
 
   #outcome(request: InternalRequest): Outcome {

@@ -11,7 +11,9 @@ import {
   revoke,
 } from "../../test/support/apply-state.ts";
 import { idBytes } from "../base/int64.ts";
+import { AlarmType } from "../proto/etcdserverpb.ts";
 import { Lease } from "../proto/leasepb.ts";
+import { Applier } from "./applier.ts";
 
 const BIG_ID = 0x7fff_ffff_ffff_fff1n;
 
@@ -137,4 +139,43 @@ test("a key whose lease is no longer stored stands by itself after a restart", (
   assert.equal(restarted.lessor.leaseOf("a"), 0n);
   assert.deepEqual(content(restarted), ["a=1@2/2/1+7"]);
   assert.equal(new Entries(restarted).refusal(put("a", "2", { lease: 7n })), "LeaseNotFound");
+});
+
+test("a revoke in steps comes to what it comes to at once, and reads in between see the state before", () => {
+  const outcomes = [false, true].map((inSteps) => {
+    const { state, entries } = opened();
+    entries.answer(grant(7n));
+    for (const key of ["e", "b", "d", "a", "c"]) entries.answer(put(key, "1", { lease: 7n }));
+    entries.answer(put("other", "1"));
+    const before = { revision: state.store.currentRevision, content: content(state) };
+    if (!inSteps) return { changes: entries.apply(revoke(7n)).changes, after: digest(state) };
+    const steps = new Applier(state).steps(revoke(7n), 2);
+    assert.ok(steps !== undefined);
+    let pauses = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) {
+      pauses++;
+      assert.equal(state.store.currentRevision, before.revision);
+      assert.deepEqual(content(state, before.revision), before.content);
+      assert.ok(state.lessor.lookup(7n) !== undefined, "the lease goes last");
+    }
+    assert.equal(pauses, 2);
+    assert.deepEqual(state.lessor.keysOf(7n), []);
+    assert.equal(state.lessor.lookup(7n), undefined);
+    return { changes: step.value.changes, after: digest(state) };
+  });
+  assert.equal(outcomes[0]?.changes.length, 5);
+  assert.deepEqual(outcomes[0], outcomes[1]);
+});
+
+test("what has no steps: a revoke of few keys, of an unknown lease, and under a CORRUPT alarm", () => {
+  const { state, entries } = opened();
+  entries.answer(grant(7n));
+  for (const key of ["a", "b", "c"]) entries.answer(put(key, "1", { lease: 7n }));
+  const applier = new Applier(state);
+  assert.equal(applier.steps(revoke(7n), 3), undefined);
+  assert.equal(applier.steps(revoke(8n), 0), undefined);
+  assert.ok(applier.steps(revoke(7n), 2) !== undefined);
+  state.alarms.activate(1n, AlarmType.CORRUPT);
+  assert.equal(applier.steps(revoke(7n), 2), undefined);
 });

@@ -39,6 +39,27 @@ export function executeLeaseRevoke(state: State, write: WriteTxn, request: Lease
   return LeaseRevokeResponse.create({ header: ResponseHeader.create({ revision: write.currentRevision }) });
 }
 
+/**
+ * The same with a pause after every `keys` keys. Each is let go as it is deleted: who asks in between for the keys of the
+ * lease is told fewer. The lease itself goes last.
+ */
+export function* leaseRevokeSteps(
+  state: State,
+  write: WriteTxn,
+  request: LeaseRevokeRequest,
+  keys: number,
+): Generator<void, LeaseRevokeResponse, void> {
+  let left = keys;
+  for (const key of yield* state.lessor.keysInSlices(request.id)) {
+    write.deleteRange(fromByteString(key), EMPTY_BYTES, false);
+    state.lessor.detach(key);
+    if (--left > 0) continue;
+    left = keys;
+    yield;
+  }
+  return executeLeaseRevoke(state, write, request);
+}
+
 /** Remembers how long leases still have, for a leader to come. Those that ended meanwhile are passed over. */
 export function executeLeaseCheckpoint(state: State, request: LeaseCheckpointRequest): void {
   for (const { id, remainingTtl } of request.checkpoints) {

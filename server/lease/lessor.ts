@@ -207,6 +207,16 @@ export class Lessor {
     return lease === undefined ? [] : sortedKeys(lease);
   }
 
+  /** How many keys hang on a lease; 0 when it is unknown. */
+  keyCount(id: bigint): number {
+    return this.#leases.get(id)?.keys.size ?? 0;
+  }
+
+  /** As `keysOf`, in slices of a millisecond or so. The lease keeps its keys meanwhile. */
+  keysInSlices(id: bigint): Generator<void, ByteString[], void> {
+    return sortInSlices([...(this.#leases.get(id)?.keys ?? NO_KEYS)], byName);
+  }
+
   /** All leases, by expiry, then by id (where time does not run: by id). */
   leases(): Lease[] {
     const steps = this.leasesInSlices();
@@ -431,5 +441,9 @@ export class Lessor {
 
 function sortedKeys(lease: Lease): ByteString[] {
   // Every member deletes them in this order: else the hashes of their stores would differ.
-  return [...lease.keys].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
+  return [...lease.keys].sort(byName);
+}
+
+function byName(left: ByteString, right: ByteString): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -34,7 +34,7 @@ test("watchers that fall behind together are caught up together, in slices as lo
   await pass(clock, 2);
   pump.behind();
   await pass(clock, 1000);
-  assert.deepEqual(caughtUp, ["5: 250", "5: 250", "5: 250"]);
+  assert.deepEqual(caughtUp, ["5: 64", "5: 64", "5: 64"]);
 });
 
 test("whoever falls behind later begins anew; while all are level nothing is done", async () => {
@@ -47,7 +47,7 @@ test("whoever falls behind later begins anew; while all are level nothing is don
   hub.slices = 1;
   pump.behind();
   await pass(clock, 1000);
-  assert.deepEqual(caughtUp, ["1005: 250", "2005: 250"]);
+  assert.deepEqual(caughtUp, ["1005: 64", "2005: 64"]);
 });
 
 test("progress is looked at every interval, from the start on", async () => {

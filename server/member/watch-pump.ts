@@ -8,8 +8,8 @@ import type { WatchHub } from "../watch/hub.ts";
 
 /** Those who fall behind at about the same time are read for together. */
 const GATHER_MS = 5;
-/** Revisions or watchers in a slice, and how long a turn goes on with slices. */
-const SLICE = 250;
+/** Revisions or watchers in a slice, a millisecond or two, and how long a turn goes on with slices. */
+const SLICE = 64;
 const TURN_MS = 2;
 
 /** Stands for a turn that has been asked for and cannot be taken back. */

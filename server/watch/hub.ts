@@ -56,7 +56,7 @@ const SLICE_BYTES = 2 * 1024 * 1024;
 const READ_REVISIONS = 32;
 
 /** What a slice gives to its watchers in all: each is sent a message of its own, though they share the events. */
-const DELIVERED_BYTES = 2 * 1024 * 1024;
+const DELIVERED_BYTES = 512 * 1024;
 
 /** What the hub asks of the store. */
 export interface WatchHistory extends PreviousValues {
