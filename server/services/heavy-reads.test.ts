@@ -51,8 +51,29 @@ class World {
   }
 }
 
-function reader(remoteAddress: string): { remoteAddress: string; canceled: boolean; unsentBytes: number } {
-  return { remoteAddress, canceled: false, unsentBytes: 0 };
+/** A caller, as far as reads look at it. */
+class Caller {
+  readonly remoteAddress: string;
+  canceled = false;
+  unsentBytes = 0;
+  unsentOfAllBytes: number;
+  #actions: (() => void)[] = [];
+
+  constructor(remoteAddress: string, unsentOfAllBytes = 0) {
+    this.remoteAddress = remoteAddress;
+    this.unsentOfAllBytes = unsentOfAllBytes;
+  }
+  onCanceled(action: () => void): void {
+    this.#actions.push(action);
+  }
+  cancel(): void {
+    this.canceled = true;
+    for (const action of this.#actions) action();
+  }
+}
+
+function reader(remoteAddress: string): Caller {
+  return new Caller(remoteAddress);
 }
 
 test("what is short is answered at once while the turn has time, and the next turn has as much again", () => {
@@ -123,12 +144,29 @@ test("a read whose caller has gone ends without another step", async () => {
   const { clock, reads, steps, log } = bound(new World());
   const gone = reader("a");
   const answer = Promise.resolve(reads.run(gone, steps("gone", 100)));
-  gone.canceled = true;
   const before = log.length;
-  clock.turn();
+  gone.cancel();
   await assert.rejects(answer, { code: "Canceled" });
+  assert.throws(() => reads.run(gone, steps("more", 1)), { code: "Canceled" });
+  while (clock.turn());
   assert.equal(log.length, before);
   assert.equal(reads.size, 0);
+});
+
+test("reads that are given up faster than turns come leave nothing behind, and their connection goes on", async () => {
+  const { clock, reads, steps } = bound(new World());
+  const refusals: Promise<void>[] = [];
+  const first = reads.run(reader("a"), steps("first", 3));
+  for (let at = 0; at < 1000; at++) {
+    const hasty = reader("a");
+    refusals.push(assert.rejects(Promise.resolve(reads.run(hasty, steps("hasty", 3))), { code: "Canceled" }));
+    hasty.cancel();
+  }
+  assert.equal(reads.size, 1);
+  const last = reads.run(reader("a"), steps("last", 3));
+  while (clock.turn());
+  assert.deepEqual([await first, await last, reads.size], ["first", "last", 0]);
+  await Promise.all(refusals);
 });
 
 test("a connection that does not take its answers gets no further ones, and nobody spins meanwhile", async () => {
@@ -167,16 +205,16 @@ test("beyond what reads may hold together only one goes on beside those that hol
 
 test("answers that wait for their peers count with what reads hold, and beyond a second bound nothing large goes on", async () => {
   const { clock, reads, steps, log } = bound(new World());
-  const readers = ["a", "b"].map((name) => ({ ...reader(name), unsentOfAllBytes: HELD_MAX_BYTES }));
+  const readers = ["a", "b"].map((name) => new Caller(name, HELD_MAX_BYTES));
   const big = readers.map((one) => reads.run(one, steps(one.remoteAddress, 6, { bytes: HELD_MAX_BYTES / 16 })));
   while (clock.turn());
   assert.deepEqual(await Promise.all(big), ["a", "b"]);
   const changes = log.filter((name, index) => index > 0 && name !== log[index - 1]).length;
   assert.ok(changes <= 4, `one after another: ${log.join("")}`);
 
-  const blocked = { ...reader("c"), unsentOfAllBytes: UNSENT_OF_ALL_MAX_BYTES + 1 };
+  const blocked = new Caller("c", UNSENT_OF_ALL_MAX_BYTES + 1);
   const later = reads.run(blocked, steps("c", 6, { bytes: HELD_MAX_BYTES / 16 }));
-  const small = reads.run({ ...blocked, remoteAddress: "d" }, steps("d", 6, { bytes: 10 }));
+  const small = reads.run(new Caller("d", UNSENT_OF_ALL_MAX_BYTES + 1), steps("d", 6, { bytes: 10 }));
   while (clock.turn());
   assert.equal(await small, "d");
   assert.equal(reads.size, 1);
@@ -195,8 +233,8 @@ test("a large read whose connection is behind keeps no other one back", async ()
   const other = reads.run(reader("other"), steps("other", 5, { bytes: HELD_MAX_BYTES / 16 }));
   while (clock.turn());
   assert.equal(await other, "other");
-  behind.canceled = true;
   const refused = assert.rejects(gone, { code: "Canceled" });
+  behind.cancel();
   clock.rests.shift()?.action();
   while (clock.turn());
   await refused;

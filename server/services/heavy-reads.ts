@@ -34,6 +34,9 @@ const UNSENT_LOOK_MS = 5;
 /** Answers not yet taken by all peers from which on only reads that hold little go on; the engine ends whoever stalls. */
 export const UNSENT_OF_ALL_MAX_BYTES = 1024 * 1024 * 1024;
 
+/** Nobody hears it: one for all. */
+const CANCELED = new EtcdError("Canceled");
+
 /** Steps that yield how many bytes the read holds by now, and return its answer. Thrown refusals are the call's. */
 export type Steps<T> = Generator<number, T, void>;
 
@@ -45,7 +48,7 @@ export interface TurnClock {
 }
 
 /** What a read knows of its caller. */
-export type Reader = Pick<Call, "remoteAddress" | "canceled" | "unsentBytes" | "unsentOfAllBytes">;
+export type Reader = Pick<Call, "remoteAddress" | "canceled" | "onCanceled" | "unsentBytes" | "unsentOfAllBytes">;
 
 interface Read {
   readonly steps: Steps<unknown>;
@@ -58,7 +61,7 @@ interface Read {
 export class HeavyReads {
   readonly #clock: TurnClock | undefined;
   /** The reads of each connection that has any; the first is at work. In the order of their turns. */
-  readonly #lanes = new Map<string, Read[]>();
+  readonly #lanes = new Map<string, Set<Read>>();
   #heldBytes = 0;
   #scheduled = false;
   /** Time that reads have had in the turn at hand, as far as they were answered at once. */
@@ -72,12 +75,16 @@ export class HeavyReads {
   /** Reads that wait or are at work. */
   get size(): number {
     let size = 0;
-    for (const lane of this.#lanes.values()) size += lane.length;
+    for (const lane of this.#lanes.values()) size += lane.size;
     return size;
   }
 
-  /** The answer of `steps`: at once when there is time for it and nobody waits, else when its turns have come. */
+  /**
+   * The answer of `steps`: at once when there is time for it and nobody waits, else when its turns have come. Refused with
+   * Canceled as soon as its caller has gone.
+   */
   run<T>(reader: Reader, steps: Steps<T>): T | Promise<T> {
+    if (reader.canceled) throw CANCELED;
     let heldBytes = 0;
     const clock = this.#clock;
     if (clock === undefined || (this.#lanes.size === 0 && this.#spentMs < TURN_MS)) {
@@ -95,8 +102,10 @@ export class HeavyReads {
       const read: Read = { steps, reader, done: done as (answer: unknown) => void, failed, heldBytes };
       this.#heldBytes += heldBytes;
       const lane = this.#lanes.get(reader.remoteAddress);
-      if (lane === undefined) this.#lanes.set(reader.remoteAddress, [read]);
-      else lane.push(read);
+      if (lane === undefined) this.#lanes.set(reader.remoteAddress, new Set([read]));
+      else lane.add(read);
+      // At once: whoever asks and resets as fast as it can does so faster than turns come.
+      reader.onCanceled(() => this.#end(read) && failed(CANCELED));
       this.#schedule(clock as TurnClock, 0);
     });
   }
@@ -124,13 +133,14 @@ export class HeavyReads {
     let tookMs = 0;
     let idle = 0;
     while (tookMs < TURN_MS && idle < this.#lanes.size) {
-      const [connection, lane] = this.#lanes.entries().next().value as [string, Read[]];
+      const [connection, lane] = this.#lanes.entries().next().value as [string, Set<Read>];
       this.#lanes.delete(connection);
-      if (this.#mayGoOn(lane[0] as Read)) {
+      this.#lanes.set(connection, lane); // at the end: the others have their turn
+      const read = firstOf(lane);
+      if (this.#mayGoOn(read)) {
         idle = 0;
-        this.#step(lane);
+        this.#step(read);
       } else idle++;
-      if (lane.length > 0) this.#lanes.set(connection, lane); // at the end: the others have their turn
       tookMs = clock.monotonicMs() - startedMs;
     }
     if (this.#lanes.size === 0) return;
@@ -139,32 +149,24 @@ export class HeavyReads {
   }
 
   #mayGoOn(read: Read): boolean {
-    if (read.reader.canceled) return true; // it ends
     if (isBehind(read)) return false;
     if (read.heldBytes <= HELD_LITTLE_BYTES) return true;
     const unsentBytes = read.reader.unsentOfAllBytes ?? 0;
     if (unsentBytes > UNSENT_OF_ALL_MAX_BYTES) return false;
     if (this.#heldBytes + unsentBytes <= HELD_MAX_BYTES) return true;
     // The largest goes on: it is nearest to its end, and only ends make room.
-    for (const [other] of this.#lanes.values()) {
-      if (other === undefined || other.reader.canceled || isBehind(other)) continue;
-      if (other.heldBytes > read.heldBytes) return false;
+    for (const lane of this.#lanes.values()) {
+      const other = firstOf(lane);
+      if (!isBehind(other) && other.heldBytes > read.heldBytes) return false;
     }
     return true;
   }
 
-  /** One step of a connection's first read. */
-  #step(lane: Read[]): void {
-    const read = lane[0] as Read;
-    if (read.reader.canceled) {
-      this.#end(lane, read);
-      read.failed(new EtcdError("Canceled")); // nobody hears it
-      return;
-    }
+  #step(read: Read): void {
     try {
       const step = read.steps.next();
       if (step.done === true) {
-        this.#end(lane, read);
+        this.#end(read);
         read.done(step.value);
         return;
       }
@@ -172,15 +174,25 @@ export class HeavyReads {
       read.heldBytes = step.value;
       if (step.value > ANSWER_MAX_BYTES) throw new EtcdError("TooManyRequests");
     } catch (error) {
-      this.#end(lane, read);
+      this.#end(read);
       read.failed(error);
     }
   }
 
-  #end(lane: Read[], read: Read): void {
-    lane.shift();
+  /** False: it had ended before. */
+  #end(read: Read): boolean {
+    const { remoteAddress } = read.reader;
+    const lane = this.#lanes.get(remoteAddress);
+    if (lane?.delete(read) !== true) return false;
+    if (lane.size === 0) this.#lanes.delete(remoteAddress);
     this.#heldBytes -= read.heldBytes;
+    return true;
   }
+}
+
+/** A connection's read that is at work. */
+function firstOf(lane: Set<Read>): Read {
+  return lane.values().next().value as Read;
 }
 
 /** Its connection has much to take before anything more is read for it. */
