@@ -335,6 +335,79 @@ test("an append holds at most maxMessageBytes of entries, but at least one", () 
   assert.equal(cluster.member(2n).texts.length, 6);
 });
 
+// News of a commit
+
+test("held news of a commit leaves with the next append, or when the conductor has it told", () => {
+  const cluster = new TestCluster({ voters: THREE, raft: { holdsCommitNews: true } });
+  const { node } = cluster.elect(1n);
+  node.tellCommit();
+  cluster.settle();
+  cluster.sent.length = 0;
+  cluster.propose(1n, "a");
+  cluster.settle();
+  assert.deepEqual(cluster.member(1n).texts, ["a"], "the leader waits for nothing");
+  assert.equal(sentTo(cluster, 2n, MessageType.APP).length, 1);
+  assert.deepEqual(cluster.member(2n).texts, []);
+  assert.equal(node.holdsCommitNews, true);
+  cluster.propose(1n, "b");
+  cluster.settle();
+  assert.deepEqual(cluster.member(2n).texts, ["a"]);
+  assert.equal(sentTo(cluster, 2n, MessageType.APP).length, 2);
+  assert.equal(node.holdsCommitNews, true, "of the second");
+  node.tellCommit();
+  cluster.settle();
+  assert.deepEqual(cluster.member(3n).texts, ["a", "b"]);
+  assert.deepEqual(appendsTo(cluster, 3n), [1, 1]);
+  assert.equal(node.holdsCommitNews, false);
+  cluster.sent.length = 0;
+  node.tellCommit();
+  cluster.settle();
+  assert.deepEqual(cluster.sent, [], "there is nothing to tell");
+});
+
+test("held news reaches a member that acknowledges after it was told, and a read asks for it at once", () => {
+  const cluster = new TestCluster({ voters: THREE, raft: { holdsCommitNews: true } });
+  const { node } = cluster.elect(1n);
+  node.tellCommit();
+  cluster.settle();
+  cluster.isolate(3n);
+  cluster.propose(1n, "a");
+  cluster.settle();
+  node.tellCommit();
+  cluster.settle();
+  assert.equal(node.holdsCommitNews, false);
+  cluster.heal();
+  cluster.pass(1); // the heartbeat finds that 3 lacks the entry
+  assert.deepEqual(cluster.member(3n).texts, ["a"], "the append that was sent again told it");
+  cluster.propose(1n, "b");
+  cluster.settle();
+  assert.deepEqual(cluster.member(2n).texts, ["a"]);
+  cluster.ask(2n, 77n);
+  cluster.settle();
+  assert.deepEqual(cluster.member(2n).texts, ["a", "b"]);
+  assert.equal(cluster.member(2n).reads.length, 1);
+});
+
+test("news of a change of the configuration is never held", () => {
+  const cluster = new TestCluster({ voters: [1n, 2n], spare: [3n], raft: { holdsCommitNews: true } });
+  const { node } = cluster.elect(1n);
+  node.tellCommit();
+  cluster.settle();
+  cluster.change(1n, { type: ConfChangeType.ADD_NODE, nodeId: 3n, id: 1n, context: EMPTY_BYTES });
+  cluster.settle();
+  assert.ok(cluster.node(2n).confState.voters.includes(3n));
+});
+
+test("a leader that steps down holds no news", () => {
+  const cluster = new TestCluster({ voters: THREE, raft: { holdsCommitNews: true } });
+  const { node } = cluster.elect(1n);
+  assert.equal(node.holdsCommitNews, true);
+  node.transferLeader(2n);
+  cluster.settle();
+  assert.equal(cluster.node(2n).isLeader, true);
+  assert.equal(node.holdsCommitNews, false);
+});
+
 // Flow control
 
 test("a probed follower gets one append at a time", () => {

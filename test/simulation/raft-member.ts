@@ -26,6 +26,8 @@ import type { RaftWeather } from "./raft-weather.ts";
 const WAITING_MAX = 2000;
 /** What a sync takes, and what is committed waits to be applied, once all is healed. */
 const CALM_US = 100;
+/** What a leader keeps news of a commit for. */
+const NEWS_US = 2000;
 
 /** What is done wrong on purpose, to see that it is noticed. */
 export interface PlantedMistakes {
@@ -88,6 +90,7 @@ export class RaftMember implements Watched {
   #roundIsDue = false;
   #toApply: Entry[] = [];
   #applyIsDue = false;
+  #newsAreDue = false;
   #lastNeeded = 0;
 
   constructor(at: number, confState: ConfState, world: MemberWorld) {
@@ -134,6 +137,7 @@ export class RaftMember implements Watched {
     this.#roundIsDue = false;
     this.#toApply = [];
     this.#applyIsDue = false;
+    this.#newsAreDue = false;
     this.#lastNeeded = 0;
   }
 
@@ -232,7 +236,22 @@ export class RaftMember implements Watched {
 
   #rounds(): void {
     while (this.isUp && this.node.hasReady()) this.#round(this.node.ready());
-    if (this.isUp) this.#world.laws().see(this);
+    if (!this.isUp) return;
+    this.#world.laws().see(this);
+    if (this.node.holdsCommitNews) this.#tellLater();
+  }
+
+  #tellLater(): void {
+    if (this.#newsAreDue) return;
+    this.#newsAreDue = true;
+    const { life } = this;
+    this.#world.timeline.after(NEWS_US, () => {
+      this.run(life, () => {
+        this.#newsAreDue = false;
+        if (this.node.holdsCommitNews) this.#world.points.add("commit told by itself");
+        this.node.tellCommit();
+      });
+    });
   }
 
   #round(ready: Ready): void {
