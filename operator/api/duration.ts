@@ -14,8 +14,21 @@ const SHAPE = new RegExp(DURATION_PATTERN);
 
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+/** Durations that were read last: a spec has a handful, and they are asked for in every pass. */
+const KEPT_MAX = 256;
+const KEPT = new Map<string, number>();
+
 /** Milliseconds. Throws an Error that names the text and says what a duration looks like. */
 export function durationMs(text: string): number {
+  const kept = KEPT.get(text);
+  if (kept !== undefined) return kept;
+  const sum = read(text);
+  if (KEPT.size >= KEPT_MAX) KEPT.clear();
+  KEPT.set(text, sum);
+  return sum;
+}
+
+function read(text: string): number {
   if (text === "" || text.length > MAX_DURATION_LENGTH || !SHAPE.test(text)) throw noDuration(text);
   let sum = 0;
   for (const [, count = "", unit = ""] of text.matchAll(/(\d+)(ms|s|m|h)/g))

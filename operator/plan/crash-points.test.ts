@@ -10,6 +10,18 @@ const CRASHES: readonly (readonly [what: string, found: string, next: string, si
   ["after the seed's claim", "0 out no-pod state:initializing", "create-pod c-0 new", { isUnborn: true }],
   ["after the seed's Pod", "0 out state:initializing silent", "none", { isUnborn: true, isListless: true }],
   [
+    "after the seed's Pod, and an older operator's claim comes late",
+    "0 out no-pod state:initializing; 1 out state:initializing silent",
+    "none",
+    { isUnborn: true, isListless: true },
+  ],
+  [
+    "after two claims, before a Pod",
+    "0 out no-pod state:initializing; 1 out no-pod state:initializing",
+    "create-pod c-1 new",
+    { isUnborn: true, isListless: true },
+  ],
+  [
     "after the seed formed the cluster, before that was written down",
     "0 leader state:initializing role:none",
     "mark-claim data-c-0 state=ready clusterId=cafe000000000001 memberId=0000000000000016",
@@ -19,6 +31,12 @@ const CRASHES: readonly (readonly [what: string, found: string, next: string, si
     "after the id is in the status and before it is on the claim",
     "0 leader state:initializing role:none unmarked",
     "mark-claim data-c-0 state=ready clusterId=cafe000000000001 memberId=0000000000000016",
+  ],
+  [
+    "after the id is in the status, before it is on the claim, and with the Pod gone",
+    "0 voter no-pod state:initializing unmarked",
+    "create-pod c-0 existing expecting data",
+    { isListless: true },
   ],
   ["after the claim is marked", "0 leader role:none seed", "delete-pod c-0"],
   ["after the seed's Pod is gone", "0 voter no-pod", "create-pod c-0 existing expecting data", { isListless: true }],

@@ -6,7 +6,7 @@ import { ANNOTATIONS, disruptionBudgetName } from "../api/names.ts";
 import type { Action } from "./action.ts";
 import { acting, type Decision, type Doing, waiting } from "./decision.ts";
 import { gate, gateWithout, type Refusal } from "./gate.ts";
-import { isHealthyVoter, isNodeLost, isNodeSilent, type Member, takesNoPart } from "./members.ts";
+import { isHealthyVoter, isNodeLost, isNodeSilent, isSound, type Member, takesNoPart } from "./members.ts";
 import { budgetFloor, quorumOf } from "./quorum.ts";
 import type { View } from "./view.ts";
 
@@ -105,11 +105,10 @@ function moveAway(view: View, victim: Member, manner: Manner, why: string, doing
   });
 }
 
-/** Who should lead instead: up to date, well, and the least behind. */
+/** Who should lead instead: up to date, sound, and the least behind. */
 export function heirOf(view: View, leader: Member): Member | undefined {
   const fit = view.voters.filter(
-    (member) =>
-      member !== leader && isHealthyVoter(member) && member.health === "Healthy" && member.pod?.role === "voter",
+    (member) => member !== leader && isHealthyVoter(member) && isSound(member) && member.pod?.role === "voter",
   );
   const updated = fit.filter((member) => member.pod?.annotations[ANNOTATIONS.templateHash] === view.templateHash);
   return [...(updated.length > 0 ? updated : fit)].sort(

@@ -39,9 +39,16 @@ export function failureOf(view: View, member: Member): Failure | undefined {
   if (!takesNoPart(member)) return undefined;
   if (lostData(member)) return at("DataLost", `${member.name} found its disk empty`, view.now);
   if (lostVolume(view, member)) return at("VolumeLost", `the volume of ${member.name} is lost`, view.now);
-  if (podFault(member) !== undefined || !isProven(view, member)) return undefined;
+  if (podFault(member) !== undefined) return undefined;
+  if (!isProven(view, member)) return unscheduled(view, member, at, UNPROVEN_PATIENCE);
   return unscheduled(view, member, at) ?? unreachable(view, member, at);
 }
+
+/**
+ * So many times as long a member is waited for that no node takes and that runs what nobody else does yet: it may be the
+ * spec, which people then mend. But its volume may lie on a node that is gone, and the roll-out would wait for ever.
+ */
+const UNPROVEN_PATIENCE = 3;
 
 type At = (kind: Failure["kind"], message: string, dueAt: number, isMildFirst?: boolean) => Failure;
 
@@ -77,10 +84,10 @@ function isProven(view: View, member: Member): boolean {
   );
 }
 
-function unscheduled(view: View, member: Member, at: At): Failure | undefined {
+function unscheduled(view: View, member: Member, at: At, patience = 1): Failure | undefined {
   const since = member.pod?.unscheduledSince;
   if (since === undefined) return undefined;
-  const dueAt = since + durationMs(view.spec.repair.unscheduledAfter);
+  const dueAt = since + patience * durationMs(view.spec.repair.unscheduledAfter);
   return at("Unscheduled", `no node takes the Pod of ${member.name}`, dueAt);
 }
 

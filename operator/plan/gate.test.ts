@@ -94,4 +94,9 @@ test("gateWithout() asks for a quorum of the rest, and not for the health of all
     /only 2 of 4 voters are well, and 3 are needed/,
   );
   assert.equal(without("0 leader; 1 voter; 2 voter silent", "c-2"), "open");
+  // One whose claim has been deleted loses its data with its Pod: the silent one may be what a quorum is left of.
+  const unready = "0 leader; 1 voter unready claim-terminating; 2 voter silent";
+  assert.match(without(unready, "c-2"), /the Pod of c-1 is not ready/);
+  assert.equal(without("0 leader; 1 voter claim-terminating; 2 voter silent", "c-2"), "open");
+  assert.equal(without(`${unready} lost`, "c-2"), "open");
 });

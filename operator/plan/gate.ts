@@ -2,6 +2,7 @@
  * The health gate: whether the cluster is so well that something may be taken from it. It is asked before every step
  * that touches a member, and so also after the one before. That a Pod is ready is never enough.
  */
+import { lostData } from "./failure.ts";
 import { isHealthyVoter, LAG_MAX, type Member } from "./members.ts";
 import { quorumOf } from "./quorum.ts";
 import type { View } from "./view.ts";
@@ -28,7 +29,9 @@ export function gate(view: View, victim?: Member): Refusal {
 
 /**
  * Whether the others are well enough to do without `victim`, which takes no part any more: the healthy of the rest must
- * be a quorum of the rest. Others may be unwell too; waiting for them would leave both dead.
+ * be a quorum of the rest. Others may be unwell too; waiting for them would leave both dead. Where one of the healthy is
+ * about to lose its data and `victim` may come back with its own, all others must be well: so that a new member can take
+ * the place of either at once.
  */
 export function gateWithout(view: View, victim: Member): Refusal {
   const rest = view.voters.filter((member) => member !== victim);
@@ -43,7 +46,15 @@ export function gateWithout(view: View, victim: Member): Refusal {
     );
     return `without ${victim.name} only ${well.length} of ${voters} voters are well, and ${needed} are needed${fault === undefined ? "" : ` (${fault})`}`;
   }
-  return agreementFault(well);
+  const staying = well.filter((member) => keepsData(view, member)).length;
+  return staying < needed && keepsData(view, victim) ? gate(view, victim) : agreementFault(well);
+}
+
+/** Whether its data is there for all that is known, and outlives its Pod. */
+function keepsData(view: View, member: Member): boolean {
+  if (member.health === "Corrupt" || lostData(member)) return false;
+  if (!view.isPersistent) return member.pod !== undefined;
+  return member.claim !== undefined && member.claim.phase !== "Lost" && !member.claim.isTerminating;
 }
 
 /** No list, a stranger in it, or somebody who is only half a member. */

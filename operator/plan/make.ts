@@ -33,9 +33,10 @@ export function beginsEmpty(view: View, member: Member): boolean {
   return view.isPersistent && member.pod?.annotations[ANNOTATIONS.start] !== undefined;
 }
 
-/** A member has a name in the list from its first start on. */
+/** A member has a name in the list from its first start on; and whoever formed the cluster has held its data. */
 function hasHeldData(member: Member): boolean {
-  return member.claim?.state === "ready" || (member.listed !== undefined && member.listed.name !== "");
+  const state = member.claim?.state;
+  return state === "ready" || state === "initializing" || (member.listed !== undefined && member.listed.name !== "");
 }
 
 export function createClaim(view: View, name: string, state: "initializing" | "joining"): Action {

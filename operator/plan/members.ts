@@ -75,10 +75,8 @@ export function joinMembers(seen: Observation): Joined {
   for (const pod of own) names.add(pod.member);
   for (const claim of claims) names.add(claim.member);
   if (list === undefined) for (const view of cluster.status?.members ?? []) names.add(view.name);
-  const furthest = Math.max(
-    0,
-    ...[...(seen.etcd?.members.values() ?? [])].map((asked) => asked.status?.raftIndex ?? 0),
-  );
+  let furthest = 0;
+  for (const { status } of seen.etcd?.members.values() ?? []) furthest = Math.max(furthest, status?.raftIndex ?? 0);
   const members = [...names].flatMap((name) => {
     const serial = serialOf(cluster.metadata.name, name);
     if (serial === undefined) return [];
@@ -122,7 +120,7 @@ function nameOfEntry(entry: Listed, cluster: EtcdCluster, claims: readonly Claim
 }
 
 /** Of the host in a URL: members are reached as MEMBER.SERVICE.NAMESPACE.svc. */
-function firstLabel(url: string): string | undefined {
+export function firstLabel(url: string): string | undefined {
   return /^https?:\/\/([^.:/]+)/.exec(url)?.[1];
 }
 
@@ -192,8 +190,11 @@ function answerOf(asked: AskedFacts | undefined, id: string | undefined): Answer
   return id === undefined || asked.status.memberId === id ? asked.status : undefined;
 }
 
+const NO_ALARMS: readonly ("NOSPACE" | "CORRUPT")[] = [];
+
 function alarmsOf(etcd: EtcdFacts | undefined, id: string | undefined): readonly ("NOSPACE" | "CORRUPT")[] {
-  return (etcd?.alarms ?? []).filter((alarm) => alarm.memberId === id).map((alarm) => alarm.alarm);
+  if (etcd === undefined || etcd.alarms.length === 0) return NO_ALARMS;
+  return etcd.alarms.filter((alarm) => alarm.memberId === id).map((alarm) => alarm.alarm);
 }
 
 interface Signs {
@@ -230,6 +231,11 @@ export function isNodeSilent(member: Member): boolean {
 /** Two observers agree that it takes no part: it gave us no answer, and its kubelet does not call it ready. */
 export function takesNoPart(member: Member): boolean {
   return member.answer === undefined && !member.isServing && member.pod?.readySince === undefined;
+}
+
+/** Well, or out of space: it then serves and votes as all others do, and only clients are refused. */
+export function isSound(member: Member): boolean {
+  return (member.health === "Healthy" || member.health === "Alarmed") && member.pod?.readySince !== undefined;
 }
 
 /** Healthy by its own word, and ready by its kubelet's. */

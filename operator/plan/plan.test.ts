@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { idOf, NOW, nextFor, planFor, type Sight, see, told } from "../../test/operator/observations.ts";
+import { CLUSTER_ID, idOf, NOW, nextFor, planFor, type Sight, see, told } from "../../test/operator/observations.ts";
 import { plainBuilders } from "../../test/operator/plain-builders.ts";
 import type { EtcdClusterSpec } from "../api/etcd-cluster.ts";
 import { exampleSpec } from "../api/example.ts";
+import { ANNOTATIONS } from "../api/names.ts";
 import { plan, STEPS } from "./plan.ts";
 import { toTime } from "./time.ts";
 
@@ -272,6 +273,36 @@ table("quorum loss", [
   [
     "a Pod that runs is not, whatever its template",
     "0 voter silent old",
+    "none",
+    { spec: { replicas: 1 }, isListless: true },
+  ],
+  [
+    "an image that runs and never serves is backed out of, too",
+    "0 voter silent old age:16m 20m",
+    "delete-pod c-0",
+    { spec: { replicas: 1 }, isListless: true },
+  ],
+  [
+    "but not before it has had the time that a member is given",
+    "0 voter silent old age:14m 20m",
+    "none",
+    { spec: { replicas: 1 }, isListless: true },
+  ],
+  [
+    "nor before twice that time where it served for a while",
+    "0 voter silent old age:60m 20m",
+    "none",
+    { spec: { replicas: 1 }, isListless: true },
+  ],
+  [
+    "as a person who has changed the spec wants something done",
+    "0 voter silent old age:60m 31m",
+    "delete-pod c-0",
+    { spec: { replicas: 1 }, isListless: true },
+  ],
+  [
+    "a Pod of the spec in force is waited for",
+    "0 voter silent age:60m 31m",
     "none",
     { spec: { replicas: 1 }, isListless: true },
   ],
@@ -698,4 +729,39 @@ test("a serial once given is never given again, wherever it was seen", () => {
     "the one that is claimed now is taken in the same pass",
   );
   assert.equal(idOf(0).length, 16);
+});
+
+test("members without claims are known by their Pods when the status is lost", () => {
+  const seen = see("0 leader; 1 voter; 2 voter", { spec: EPHEMERAL, isStatusLost: true });
+  const pods = seen.pods.map((pod, at) => ({
+    ...pod,
+    annotations: { ...pod.annotations, [ANNOTATIONS.memberId]: idOf(at) },
+  }));
+  const { status, action } = plan({ ...seen, pods }, plainBuilders());
+  assert.deepEqual([action.kind, status.clusterID, status.initialized], ["none", CLUSTER_ID, true]);
+  assert.equal(status.conditions?.find(({ type }) => type === "Stalled")?.status, "False");
+  // Without such a Pod nothing says that they are this cluster's.
+  assert.equal(plan(seen, plainBuilders()).status.clusterID, undefined);
+});
+
+test("a member that is out of space is replaced as a well one is: another comes first", () => {
+  for (const [found, spec, next] of [
+    ["0 leader nospace", { replicas: 1 }, "create-claim c-1"],
+    ["0 leader; 1 voter; 2 voter nospace", {}, "create-claim c-3"],
+  ] as const) {
+    const member = found.includes("2 voter") ? "c-2" : "c-0";
+    const seen = { spec, ask: { replaceMember: `${member}:1` }, floor: spec.replicas === 1 ? 2 : 3 };
+    assert.equal(nextFor(found, seen), next);
+  }
+});
+
+test("a leader hands over where all are out of space, too", () => {
+  assert.equal(nextFor("0 leader old nospace; 1 voter nospace; 2 voter nospace"), "move-leader c-0 to c-1");
+});
+
+test("a member that no node takes holds a roll-out up for three times as long as any other, and no longer", () => {
+  const found = (since: string) => `0 leader old; 1 voter old; 2 voter unscheduled ${since}`;
+  assert.equal(nextFor(found("89m")), "ProgressDeadlineExceeded");
+  assert.equal(nextFor(found("91m")), "remove-member c-2");
+  assert.equal(nextFor("0 leader; 1 voter; 2 voter unscheduled 31m"), "remove-member c-2");
 });

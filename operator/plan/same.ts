@@ -6,8 +6,8 @@ export function isSame(left: unknown, right: unknown): boolean {
   if (Array.isArray(left) && Array.isArray(right))
     return left.length === right.length && left.every((item, index) => isSame(item, right[index]));
   if (!isRecord(left) || !isRecord(right)) return false;
-  for (const key of new Set([...Object.keys(left), ...Object.keys(right)]))
-    if (!isSame(left[key], right[key])) return false;
+  for (const key of Object.keys(left)) if (!isSame(left[key], right[key])) return false;
+  for (const key of Object.keys(right)) if (left[key] === undefined && right[key] !== undefined) return false;
   return true;
 }
 
@@ -24,7 +24,11 @@ export function hasAll(found: unknown, wanted: unknown): boolean {
     );
   if (!isRecord(wanted)) return found === wanted;
   if (!isRecord(found)) return Object.values(wanted).every((value) => value === undefined);
-  return Object.entries(wanted).every(([key, value]) => value === undefined || hasAll(found[key], value));
+  for (const key of Object.keys(wanted)) {
+    const value = wanted[key];
+    if (value !== undefined && !hasAll(found[key], value)) return false;
+  }
+  return true;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 /** How many voters there should be just now, and who goes when there are too many. Derived anew each time. */
 import { ANNOTATIONS, LABELS } from "../api/names.ts";
-import { isWell, type Member, takesNoPart } from "./members.ts";
+import { isSound, type Member, takesNoPart } from "./members.ts";
 import type { View } from "./view.ts";
 
 /** Whether one more member is wanted: some are missing, or one is to be put in another's place before that one goes. */
@@ -15,15 +15,15 @@ export function wantsRemoval(view: View): boolean {
 }
 
 /**
- * A well member that another has to take the place of: named by a request; or one that loses its data with its Pod, as
+ * A member that serves and that another has to take the place of: named by a request; or one that loses its data with its Pod, as
  * its claim has been deleted, or as it is outdated and has no disk of its own.
  */
 export function toBeReplaced(view: View): Member | undefined {
   if (view.wish.state === "refused") return undefined;
   const named = view.requests.get("replaceMember")?.value;
-  const member = view.voters.find((one) => one.name === named && isWell(one));
+  const member = view.voters.find((one) => one.name === named && isSound(one));
   if (member !== undefined) return member;
-  const losing = view.voters.find((one) => one.claim?.isTerminating === true && isWell(one));
+  const losing = view.voters.find((one) => one.claim?.isTerminating === true && isSound(one));
   if (losing !== undefined && view.spec.repair.mode === "Automatic") return losing;
   if (view.isPersistent || (view.spec.update.strategy === "OnDelete" && !view.requests.has("restart")))
     return undefined;

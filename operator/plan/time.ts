@@ -2,11 +2,20 @@
 
 const DAY_MS = 86_400_000;
 const SHAPE = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?Z$/;
+/** Texts that were read and written last: a status says the same few times again and again. */
+const KEPT_MAX = 512;
+const READ = new Map<string, number>();
+const WRITTEN = new Map<number, string>();
 
 /** Whole seconds, as Kubernetes writes times: `2026-01-01T00:00:00Z`. `ms` from 1970 to 9999. */
 export function toTime(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  return WRITTEN.get(seconds) ?? keep(WRITTEN, seconds, format(seconds * 1000));
+}
+
+function format(ms: number): string {
   const days = Math.floor(ms / DAY_MS);
-  const seconds = Math.floor((ms - days * DAY_MS) / 1000);
+  const seconds = (ms - days * DAY_MS) / 1000;
   const { year, month, day } = dateOf(days);
   const clock = [seconds / 3600, (seconds / 60) % 60, seconds % 60].map((part) => two(Math.floor(part))).join(":");
   return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}T${clock}Z`;
@@ -14,10 +23,24 @@ export function toTime(ms: number): string {
 
 /** Milliseconds since 1970, parts of a second left out; nothing for what is no such time. */
 export function fromTime(text: string | undefined): number | undefined {
-  const match = text === undefined ? null : SHAPE.exec(text);
+  if (text === undefined) return undefined;
+  const known = READ.get(text);
+  if (known !== undefined) return known;
+  const ms = parse(text);
+  return ms === undefined ? undefined : keep(READ, text, ms);
+}
+
+function parse(text: string): number | undefined {
+  const match = SHAPE.exec(text);
   if (match === null) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   return daysOf(year, month, day) * DAY_MS + (hour * 3600 + minute * 60 + second) * 1000;
+}
+
+function keep<Key, Value>(kept: Map<Key, Value>, key: Key, value: Value): Value {
+  if (kept.size >= KEPT_MAX) kept.clear();
+  kept.set(key, value);
+  return value;
 }
 
 function two(part: number): string {

@@ -4,7 +4,19 @@ import type { PodFacts } from "./observation.ts";
 
 type Parts = readonly [number, number, number];
 
+/** Versions that were read last: a cluster has one or two. */
+const KEPT_MAX = 256;
+const KEPT = new Map<string, Parts | undefined>();
+
 function partsOf(version: string): Parts | undefined {
+  if (KEPT.has(version)) return KEPT.get(version);
+  const parts = read(version);
+  if (KEPT.size >= KEPT_MAX) KEPT.clear();
+  KEPT.set(version, parts);
+  return parts;
+}
+
+function read(version: string): Parts | undefined {
   const match = /^(\d{1,6})\.(\d{1,6})\.(\d{1,6})$/.exec(version);
   return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3])];
 }

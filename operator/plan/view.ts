@@ -2,10 +2,10 @@
 
 import { durationMs } from "../api/duration.ts";
 import type { EtcdCluster, EtcdClusterSpec, EtcdClusterStatus } from "../api/etcd-cluster.ts";
-import { REQUESTS, type RequestName, serialOf } from "../api/names.ts";
+import { ANNOTATIONS, REQUESTS, type RequestName, serialOf } from "../api/names.ts";
 import type { Builders } from "./builders.ts";
-import { isHealthyVoter, joinMembers, type Member, ownClaims, type Stranger } from "./members.ts";
-import type { MemberListFacts, Observation } from "./observation.ts";
+import { firstLabel, isHealthyVoter, joinMembers, type Member, ownClaims, ownPods, type Stranger } from "./members.ts";
+import type { MemberListFacts, Observation, PodFacts } from "./observation.ts";
 import { quorumOf } from "./quorum.ts";
 import { readWish, type Wish } from "./wish.ts";
 
@@ -20,7 +20,7 @@ export interface View {
   readonly wish: Wish;
   /** As it was before this pass. */
   readonly status: EtcdClusterStatus;
-  /** Whether this cluster has ever been formed: the status or any one claim is enough to know. */
+  /** Whether this cluster has ever been formed: the status, any one claim or the Pod of a member is enough to know. */
   readonly isBorn: boolean;
   readonly clusterId: string | undefined;
   readonly token: string;
@@ -58,6 +58,7 @@ const MAX_REQUEST = 128;
 export function lookAt(observed: Observation, builders: Builders): View {
   const status = observed.cluster.status ?? { observedGeneration: -1 };
   const clusterId = status.clusterID ?? ownClaims(observed).find((claim) => claim.clusterId !== undefined)?.clusterId;
+  const isKnownByPods = clusterId === undefined && ownPods(observed).some(hasMemberId);
   const seen = withoutForeignList(observed, clusterId);
   const wish = readWish(seen, builders);
   const cluster = { ...seen.cluster, spec: wish.inForce };
@@ -78,8 +79,8 @@ export function lookAt(observed: Observation, builders: Builders): View {
     spec: wish.inForce,
     wish,
     status,
-    isBorn: status.initialized === true || clusterId !== undefined,
-    clusterId,
+    isBorn: status.initialized === true || clusterId !== undefined || isKnownByPods,
+    clusterId: isKnownByPods ? list?.clusterId : clusterId,
     token: status.clusterToken ?? `${cluster.metadata.namespace}/${cluster.metadata.name}/${cluster.metadata.uid}`,
     members,
     strangers,
@@ -98,6 +99,11 @@ export function lookAt(observed: Observation, builders: Builders): View {
   };
 }
 
+/** A Pod carries it once its member is listed: where there are no claims, it outlives a status that is lost. */
+function hasMemberId(pod: PodFacts): boolean {
+  return pod.annotations[ANNOTATIONS.memberId] !== undefined;
+}
+
 function withoutForeignList(seen: Observation, clusterId: string | undefined): Observation {
   const { etcd } = seen;
   if (etcd?.list === undefined || clusterId === undefined || etcd.list.clusterId === clusterId) return seen;
@@ -112,23 +118,29 @@ function presumedVoters(members: readonly Member[], status: EtcdClusterStatus): 
 /** Whether it was a voter when that was last known. */
 export function wasVoter(member: Member): boolean {
   if (member.standing !== "unknown") return member.standing === "voter";
+  const wasSeenVoting = member.view?.role === "Leader" || member.view?.role === "Follower";
+  // The first member votes from its birth on, though its claim may not say so yet.
+  if (member.claim?.state === "initializing") return wasSeenVoting;
   if (member.claim !== undefined) return member.claim.state === "ready";
-  return member.view?.role === "Leader" || member.view?.role === "Follower" || member.pod?.role === "voter";
+  return wasSeenVoting || member.pod?.role === "voter";
 }
 
 /** One above every serial ever seen, on anybody's Pods and claims and in etcd's list: survives a lost status. */
 function nextSerial(seen: Observation, status: EtcdClusterStatus): number {
-  const name = seen.cluster.metadata.name;
-  const names = [
-    ...seen.pods.map((pod) => pod.name),
-    ...seen.claims.map((claim) => claim.member),
-    ...(status.members ?? []).map((member) => member.name),
-    ...(seen.etcd?.list?.members ?? []).flatMap((entry) => [
-      entry.name,
-      ...entry.peerUrls.map((url) => /^https?:\/\/([^.:/]+)/.exec(url)?.[1] ?? ""),
-    ]),
-  ];
-  return Math.max(status.nextMemberSerial ?? 0, ...names.map((one) => (serialOf(name, one) ?? -1) + 1));
+  const { name } = seen.cluster.metadata;
+  let next = status.nextMemberSerial ?? 0;
+  const count = (member: string): void => {
+    const serial = serialOf(name, member);
+    if (serial !== undefined && serial >= next) next = serial + 1;
+  };
+  for (const pod of seen.pods) count(pod.name);
+  for (const claim of seen.claims) count(claim.member);
+  for (const member of status.members ?? []) count(member.name);
+  for (const entry of seen.etcd?.list?.members ?? []) {
+    count(entry.name);
+    for (const url of entry.peerUrls) count(firstLabel(url) ?? "");
+  }
+  return next;
 }
 
 function openRequests(cluster: EtcdCluster, status: EtcdClusterStatus): ReadonlyMap<RequestName, Request> {

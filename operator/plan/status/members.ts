@@ -19,32 +19,44 @@ export function memberViews(view: View): readonly MemberView[] {
     .map(viewOf);
 }
 
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Field by field: this is done for every member in every pass. */
 function viewOf(member: Member): MemberView {
   const { pod, claim, answer, node } = member;
-  const error = podFault(member) ?? member.error;
-  return {
+  const view: Writable<MemberView> = {
     name: member.name,
-    ...(member.id !== undefined && { id: member.id }),
     serial: member.serial,
     role: roleOf(member),
     health: member.health,
     healthSince: toTime(member.healthSince),
-    ...defined("version", pod?.labels[LABELS.version]),
-    ...defined("podName", pod?.name),
-    ...defined("podUID", pod?.uid),
-    ...defined("nodeName", pod?.nodeName),
-    ...defined("zone", node?.zone),
-    ...defined("pvcName", claim?.name),
-    ...defined("capacity", claim?.capacity === undefined ? undefined : formatBytes(claim.capacity)),
-    ...defined("dbSize", answer?.dbSize),
-    ...defined("dbSizeInUse", answer?.dbSizeInUse),
-    ...defined("raftTerm", answer?.raftTerm),
-    ...defined("raftIndex", answer?.raftIndex),
-    ...defined("appliedIndex", answer?.appliedIndex),
-    ...(member.alarms.length > 0 && { alarms: member.alarms }),
-    ...defined("templateHash", pod?.annotations[ANNOTATIONS.templateHash]),
-    ...defined("lastError", error?.slice(0, MAX_ERROR)),
   };
+  if (member.id !== undefined) view.id = member.id;
+  if (pod !== undefined) {
+    view.podName = pod.name;
+    view.podUID = pod.uid;
+    const version = pod.labels[LABELS.version];
+    const templateHash = pod.annotations[ANNOTATIONS.templateHash];
+    if (version !== undefined) view.version = version;
+    if (pod.nodeName !== undefined) view.nodeName = pod.nodeName;
+    if (templateHash !== undefined) view.templateHash = templateHash;
+  }
+  if (node?.zone !== undefined) view.zone = node.zone;
+  if (claim !== undefined) view.pvcName = claim.name;
+  if (claim?.capacity !== undefined) view.capacity = formatBytes(claim.capacity);
+  if (answer !== undefined) addAnswer(view, answer);
+  if (member.alarms.length > 0) view.alarms = member.alarms;
+  const error = podFault(member) ?? member.error;
+  if (error !== undefined) view.lastError = error.slice(0, MAX_ERROR);
+  return view;
+}
+
+function addAnswer(view: Writable<MemberView>, answer: NonNullable<Member["answer"]>): void {
+  view.dbSize = answer.dbSize;
+  view.dbSizeInUse = answer.dbSizeInUse;
+  view.raftTerm = answer.raftTerm;
+  view.raftIndex = answer.raftIndex;
+  view.appliedIndex = answer.appliedIndex;
 }
 
 function roleOf(member: Member): Role {
@@ -53,8 +65,4 @@ function roleOf(member: Member): Role {
   if (member.answer !== undefined) return member.answer.isLearner ? "Learner" : member.isLeader ? "Leader" : "Follower";
   if (member.standing === "unknown") return member.view?.role ?? "Unknown";
   return "Unknown";
-}
-
-function defined<K extends keyof MemberView>(key: K, value: MemberView[K] | undefined): Partial<MemberView> {
-  return value === undefined ? {} : { [key]: value };
 }

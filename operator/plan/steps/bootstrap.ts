@@ -11,7 +11,7 @@ import type { View } from "../view.ts";
 
 export function bootstrap(view: View): Decision | undefined {
   if (view.isBorn) return undefined;
-  const seed = view.members[0];
+  const seed = seedAmong(view.members);
   if (seed === undefined) return firstObject(view);
   const doing: Doing = { type: "Bootstrap", member: seed.name, step: "StartingSeed" };
   if (seed.claim === undefined && view.isPersistent && seed.pod === undefined)
@@ -25,6 +25,14 @@ export function bootstrap(view: View): Decision | undefined {
       againInMs: 1000,
     })
   );
+}
+
+/**
+ * Whoever has a Pod, which may have formed the cluster already. A claim that an operator before had asked for may come
+ * late, when another has been made: the newest is the one that is gone on with, as all after it see both.
+ */
+function seedAmong(members: readonly Member[]): Member | undefined {
+  return members.find((member) => member.pod !== undefined) ?? members.at(-1);
 }
 
 function firstObject(view: View): Decision {

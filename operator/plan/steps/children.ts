@@ -39,22 +39,36 @@ function wasRefused(view: View, key: string): boolean {
   return view.seen.refusedChildren?.includes(key) === true;
 }
 
+/** What was stamped before, by the object itself: builders that remember give the same one again. */
+const STAMPED = new WeakMap<Desired, Desired>();
+
 /** Carries the hash of all that was wanted: a field that was dropped from the wish is then seen, too. */
 export function stamped(object: Desired): Desired {
+  const known = STAMPED.get(object);
+  if (known !== undefined) return known;
   const annotations = (object.metadata["annotations"] ?? {}) as Readonly<Record<string, string>>;
   const hash = shortHash(canonicalJson(object));
-  return {
+  const made = {
     ...object,
     metadata: { ...object.metadata, annotations: { ...annotations, [ANNOTATIONS.appliedHash]: hash } },
   };
+  STAMPED.set(object, made);
+  return made;
 }
 
 export function keyOf(object: Desired): string {
   return `${object.kind}/${object.metadata.name}`;
 }
 
+/** For which wish an object was last found to have all: objects are read once for each of their versions. */
+const AGREED = new WeakMap<object, Desired>();
+
 /** Missing, changed by somebody, or made for another wish. Items of a list say nothing of their kind, so it is not asked. */
 export function hasDrifted(found: ChildFacts | undefined, wanted: Desired): boolean {
+  if (found === undefined) return true;
+  if (AGREED.get(found.object) === wanted) return false;
   const { apiVersion: _version, kind: _kind, ...content } = wanted;
-  return found === undefined || !hasAll(found.object, content);
+  if (!hasAll(found.object, content)) return true;
+  AGREED.set(found.object, wanted);
+  return false;
 }

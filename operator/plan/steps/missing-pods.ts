@@ -20,9 +20,14 @@ export function missingPods(view: View): Decision | undefined {
   return undefined;
 }
 
-/** A voter; without a list, whoever was a member when that was last known. Learners have a step of their own. */
+/**
+ * A voter; without a list, whoever was a member when that was last known, and whoever formed the cluster, should its claim
+ * not say so yet. Learners have a step of their own.
+ */
 function isKnown(member: Member): boolean {
-  return wasVoter(member) || (member.standing === "unknown" && member.claim?.memberId !== undefined);
+  if (wasVoter(member)) return true;
+  const { standing, claim } = member;
+  return standing === "unknown" && (claim?.memberId !== undefined || claim?.state === "initializing");
 }
 
 function create(view: View, member: Member): Decision | undefined {

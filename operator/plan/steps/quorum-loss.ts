@@ -34,22 +34,27 @@ export function quorumLoss(view: View): Decision | undefined {
  */
 function replaceIdle(view: View): Decision | undefined {
   const idle = view.members.find(
-    (member) =>
-      view.isPersistent &&
-      member.pod !== undefined &&
-      !member.pod.isTerminating &&
-      member.pod.container?.state !== "Running" &&
-      takesNoPart(member) &&
-      !isNodeSilent(member) &&
-      isOutdated(view, member),
+    (member) => view.isPersistent && isIdle(view, member) && !isNodeSilent(member) && isOutdated(view, member),
   );
   return idle === undefined
     ? undefined
-    : deletePod(idle, "its Pod does not run, and the spec has changed since", {
+    : deletePod(idle, "its Pod does not serve, and the spec has changed since", {
         type: "Update",
         member: idle.name,
         step: "ReplacingIdlePod",
       });
+}
+
+/**
+ * Its container does not run; or it runs and was not heard of since it was made, for as long as a member is given. Where
+ * it may have been heard of (the status was lost, or it served for a while) it is given twice as long.
+ */
+function isIdle(view: View, member: Member): boolean {
+  const { pod, healthSince } = member;
+  if (pod === undefined || pod.isTerminating || !takesNoPart(member)) return false;
+  if (pod.container?.state !== "Running") return true;
+  const given = view.memberTimeoutMs * (healthSince <= pod.createdAt ? 1 : 2);
+  return view.now - Math.max(pod.createdAt, healthSince) >= given;
 }
 
 function mayHaveData(view: View, member: Member): boolean {

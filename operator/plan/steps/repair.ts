@@ -6,7 +6,7 @@
 import type { Decision, Doing, Learnt } from "../decision.ts";
 import { disrupt } from "../disrupt.ts";
 import { type Failure, failureOf } from "../failure.ts";
-import { isWell, type Member } from "../members.ts";
+import { isSound, type Member } from "../members.ts";
 import { fromTime, toTime } from "../time.ts";
 import type { View } from "../view.ts";
 
@@ -21,9 +21,9 @@ export function repair(view: View): Decision | undefined {
   return undefined;
 }
 
-/** Not failed, and not well either: on request it is replaced, and leaves first, as none is added beside an unwell one. */
+/** Not failed, and not sound either: on request it is replaced, and leaves first, as none is added beside an unwell one. */
 function replaceUnwell(view: View, member: Member): Decision | undefined {
-  if (view.requests.get("replaceMember")?.value !== member.name || isWell(member) || view.voterCount < 2)
+  if (view.requests.get("replaceMember")?.value !== member.name || isSound(member) || view.voterCount < 2)
     return undefined;
   if (view.wish.state === "refused") return undefined;
   return disrupt(view, member, "remove", "its replacement was asked for", {

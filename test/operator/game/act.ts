@@ -7,22 +7,31 @@ import type { Text } from "../../../operator/api/etcd-cluster.ts";
 import { ANNOTATIONS, FINALIZER, LABELS } from "../../../operator/api/names.ts";
 import { bytesOf } from "../../../operator/api/quantity.ts";
 import type { Action, ClaimMarks, PodMarks } from "../../../operator/plan/action.ts";
+import type { Observation } from "../../../operator/plan/observation.ts";
+import { usesTls } from "./certificates.ts";
 import { Refused, type Server } from "./etcd.ts";
 import { ownerOf } from "./objects.ts";
-import { reachable } from "./observe.ts";
+import { loadedBy, reachable } from "./observe.ts";
 import { UID, type World } from "./world.ts";
 
+/** What is asked, on what was seen; `clusterVersion` of the EtcdCluster as it is after its status was written. */
+export interface Call {
+  readonly action: Action;
+  readonly seen: Observation;
+  readonly clusterVersion: string;
+}
+
 /** "done", or what the answer says. */
-export function carryOut(world: World, action: Action, clusterVersion: string): string {
+export function carryOut(world: World, call: Call): string {
   try {
-    return perform(world, action, clusterVersion);
+    return perform(world, call);
   } catch (error) {
     if (error instanceof Refused) return error.kind;
     throw error;
   }
 }
 
-function perform(world: World, action: Action, clusterVersion: string): string {
+function perform(world: World, { action, seen, clusterVersion }: Call): string {
   const { kubernetes, etcd, now } = world;
   switch (action.kind) {
     case "none":
@@ -44,7 +53,7 @@ function perform(world: World, action: Action, clusterVersion: string): string {
     case "drop-finalizer":
       return world.setFinalizers([], clusterVersion) ? "done" : "conflict";
     case "issue-certificates":
-      return "done";
+      return issue(world, action, seen);
     case "create-claim":
       return said(kubernetes.createClaim(action.object));
     case "mark-claim":
@@ -76,12 +85,24 @@ function perform(world: World, action: Action, clusterVersion: string): string {
       etcd.moveLeader(serverOf(world, action.from), action.toId);
       return "done";
     case "defragment":
-      serverOf(world, action.member);
+      etcd.defragment(serverOf(world, action.member));
       return "done";
     case "disarm":
       etcd.disarm(serverOf(world, action.via), action.memberId, action.alarm);
       return "done";
   }
+}
+
+/** For what was seen, onto the versions that were seen. */
+function issue(world: World, action: Extract<Action, { kind: "issue-certificates" }>, seen: Observation): string {
+  const { certificates, cluster, now, options } = world;
+  if (cluster === undefined || !usesTls(cluster)) return "not found";
+  const present = certificates.secrets(cluster);
+  const isStale = [...present].some(([name, { hash }]) => seen.secrets.get(name)?.hash !== hash);
+  if (isStale) return "conflict";
+  const isDue = certificates.issue(seen.cluster, action, loadedBy(seen), now, options.issuer ?? {});
+  world.kubernetes.changes++;
+  return isDue ? "done" : "nothing is due";
 }
 
 /** Looks first: an object of somebody else is not taken over. */
@@ -123,6 +144,7 @@ function markPod(world: World, name: string, uid: string, marks: PodMarks): stri
     ...(marks.memberId === undefined ? {} : { [ANNOTATIONS.memberId]: marks.memberId }),
     ...(marks.certificateHash === undefined ? {} : { [ANNOTATIONS.certificateHash]: marks.certificateHash }),
   };
+  if (marks.certificateHash !== undefined) world.kubernetes.hurryFiles(pod, world.now);
   if (marks.role !== undefined) pod.labels = { ...pod.labels, [LABELS.role]: marks.role };
   if (marks.dropsRole === true) pod.labels = without(pod.labels, LABELS.role);
   world.kubernetes.touch(pod);

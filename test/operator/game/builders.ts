@@ -6,6 +6,7 @@ import type { EtcdCluster } from "../../../operator/api/etcd-cluster.ts";
 import { ANNOTATIONS, claimName, LABELS, memberHost, PORTS } from "../../../operator/api/names.ts";
 import type { Desired } from "../../../operator/plan/action.ts";
 import type { Builders, ClaimNeed, PodNeed } from "../../../operator/plan/builders.ts";
+import { authorityName, filesName, usesTls } from "./certificates.ts";
 
 /** A change of this field is the model's change of configuration. */
 export function templateArgs(cluster: EtcdCluster): readonly string[] {
@@ -48,7 +49,13 @@ export const gameBuilders: Builders = {
       },
     } as Desired;
   },
-  secrets: () => [],
+  secrets: (cluster) =>
+    usesTls(cluster)
+      ? [
+          { name: authorityName(cluster), by: "operator", isLoaded: false },
+          { name: filesName(cluster), by: "operator", isLoaded: true },
+        ]
+      : [],
   peerUrl: peerUrlOf,
   endpoints: (cluster) => ({
     client: `http://${cluster.metadata.name}-client`,
@@ -90,7 +97,11 @@ function pod(cluster: EtcdCluster, need: PodNeed): Desired {
     ),
     spec: {
       containers: [{ name: "etcd", image: `kvorum:${cluster.spec.version}`, args }],
-      volumes: [{ name: "data", persistentVolumeClaim: { claimName: claimName(member) } }],
+      volumes: [
+        cluster.spec.storage.persistent === undefined
+          ? { name: "data", emptyDir: {} }
+          : { name: "data", persistentVolumeClaim: { claimName: claimName(member) } },
+      ],
     },
   } as Desired;
 }

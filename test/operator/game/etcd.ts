@@ -7,6 +7,7 @@
 
 import type { RefusalKind } from "../../../operator/etcd/etcd-admin.ts";
 import type { Prng } from "../../../server/base/prng.ts";
+import type { Files } from "./certificates.ts";
 import {
   agreedIndex,
   append,
@@ -29,6 +30,11 @@ const CONNECTED_MS = 5000;
 /** Of the leader's log, for a promotion. */
 const READY_SHARE = 0.9;
 export const EXIT_DATA_LOST = 78;
+/** Entries a second that a member takes in which begins on an empty disk, until it has caught up. */
+const SNAPSHOT_PACE = [2000, 10_000, Number.POSITIVE_INFINITY] as const;
+/** Bytes of a database: a fresh one, and where a member is out of space. */
+const FRESH_BYTES = 1 << 20;
+export const QUOTA_BYTES = 2 ** 31;
 
 /** What lies in a data directory. */
 export interface Disk {
@@ -41,6 +47,8 @@ export interface Disk {
   version: string;
   membership: Membership;
   membershipIndex: number;
+  /** Bytes of the database file; what is in use is always little. */
+  dbSize: number;
 }
 
 /** Where a process finds its disk. */
@@ -76,6 +84,12 @@ export interface Server {
   leaderlessSince: number;
   /** Entries a second that it takes in; a snapshot counts as entries. */
   catchUp: number;
+  /** Certificates that it has read. */
+  loaded: Files | undefined;
+  /** Began on an empty disk and has not caught up yet. */
+  isJoining: boolean;
+  /** Is defragmented and answers nobody until then. */
+  busyUntil: number;
   /** Since when the present leader reaches it. */
   connectedSince: number | undefined;
   exit: { readonly code: number; readonly why: string } | undefined;
@@ -89,7 +103,8 @@ export function foreignDisk(version: string): Disk {
   ]);
   const log = emptyLog();
   append(log, 1, 1, membership);
-  return { memberId, clusterId: idOf("elsewhere"), log, commit: 1, term: 1, version, membership, membershipIndex: 1 };
+  const clusterId = idOf("elsewhere");
+  return { memberId, clusterId, log, commit: 1, term: 1, version, membership, membershipIndex: 1, dbSize: FRESH_BYTES };
 }
 
 export interface Alarm {
@@ -132,18 +147,21 @@ export class Etcd {
   leader: Server | undefined;
   #term = 0;
   #now = 0;
+  readonly #meet: (one: Server, other: Server) => boolean;
 
-  constructor(chance: Prng) {
+  /** `meet`: whether two members that reach each other take each other's certificates. */
+  constructor(chance: Prng, meet: (one: Server, other: Server) => boolean = () => true) {
     this.#chance = chance;
+    this.#meet = meet;
   }
 
   /** Starts a process, or says how it ended before it served. */
   start(flags: StartFlags, volume: Volume, now: number): Server | { readonly code: number; readonly why: string } {
     this.#now = now;
+    const isJoining = volume.disk === undefined && !flags.isNew;
     const disk = volume.disk ?? this.#newDisk(flags, now);
     if ("code" in disk) return disk;
     volume.disk = disk;
-    disk.version = flags.version;
     const server: Server = {
       name: flags.name,
       flags,
@@ -155,7 +173,10 @@ export class Etcd {
       isMute: false,
       leader: undefined,
       leaderlessSince: now,
-      catchUp: Number.POSITIVE_INFINITY,
+      catchUp: isJoining ? this.#chance.pick(SNAPSHOT_PACE) : Number.POSITIVE_INFINITY,
+      loaded: undefined,
+      isJoining,
+      busyUntil: 0,
       connectedSince: undefined,
       exit: undefined,
     };
@@ -171,11 +192,13 @@ export class Etcd {
   }
 
   isAlive(server: Server): boolean {
-    return !server.isFrozen && !server.isMute && server.exit === undefined && this.servers.get(server.name) === server;
+    if (server.isFrozen || server.isMute || server.exit !== undefined || server.busyUntil > this.#now) return false;
+    return this.servers.get(server.name) === server;
   }
 
   reaches(a: Server, b: Server): boolean {
-    return a === b || (this.isAlive(a) && this.isAlive(b) && !a.isIsolated && !b.isIsolated);
+    if (a === b) return true;
+    return this.isAlive(a) && this.isAlive(b) && !a.isIsolated && !b.isIsolated && this.#meet(a, b);
   }
 
   /** The leader whom this member follows and who can decide. */
@@ -203,6 +226,7 @@ export class Etcd {
 
   tick(now: number, seconds: number): void {
     this.#now = now;
+    this.#raiseAlarms();
     for (const server of this.servers.values()) this.#lookForLeader(server, now);
     for (const server of [...this.servers.values()]) {
       if (server.leader === server && this.isAlive(server)) this.#lead(server, seconds);
@@ -275,7 +299,24 @@ export class Etcd {
     if (at >= 0) this.alarms.splice(at, 1);
   }
 
+  /** Gives space back, and holds everything else up meanwhile. */
+  defragment(via: Server): void {
+    if (!this.isAlive(via)) throw refused("unknown");
+    via.disk.dbSize = FRESH_BYTES;
+    via.busyUntil = this.#now + 1000 + this.#chance.below(2000);
+  }
+
   // Inside.
+
+  /** A member that is out of space says so, again and again while it is. */
+  #raiseAlarms(): void {
+    for (const server of this.servers.values()) {
+      if (server.disk.dbSize < QUOTA_BYTES || this.leaderOf(server) === undefined) continue;
+      const { memberId } = server.disk;
+      if (!this.alarms.some((one) => one.memberId === memberId && one.alarm === "NOSPACE"))
+        this.alarms.push({ memberId, alarm: "NOSPACE" });
+    }
+  }
 
   #newDisk(flags: StartFlags, now: number): Disk | { readonly code: number; readonly why: string } {
     if (flags.expectsData) return { code: EXIT_DATA_LOST, why: "the data directory is empty" };
@@ -307,6 +348,7 @@ export class Etcd {
       version: flags.version,
       membership,
       membershipIndex: 1,
+      dbSize: FRESH_BYTES,
     };
   }
 
@@ -331,6 +373,7 @@ export class Etcd {
       version: flags.version,
       membership: membershipOf([]),
       membershipIndex: 0,
+      dbSize: FRESH_BYTES,
     };
   }
 
@@ -402,7 +445,8 @@ export class Etcd {
   }
 
   #lead(leader: Server, seconds: number): void {
-    if (!this.alarms.some(({ alarm }) => alarm === "CORRUPT")) {
+    // Any alarm refuses all clients.
+    if (this.alarms.length === 0) {
       append(leader.disk.log, leader.disk.term, WRITES_A_SECOND * seconds);
     }
     this.#replicate(leader, seconds);
@@ -441,6 +485,10 @@ export class Etcd {
     }
     const room = server.catchUp === Number.POSITIVE_INFINITY ? server.catchUp : server.catchUp * seconds;
     disk.log.last = Math.min(leader.disk.log.last, disk.log.last + room);
+    if (server.isJoining && disk.log.last === leader.disk.log.last) {
+      server.isJoining = false;
+      server.catchUp = Number.POSITIVE_INFINITY;
+    }
     disk.term = leader.disk.term;
     server.leader = leader;
     server.connectedSince ??= this.#now;

@@ -7,7 +7,7 @@
 import { ANNOTATIONS, LABELS } from "../../../operator/api/names.ts";
 import type { Desired } from "../../../operator/plan/action.ts";
 import type { Prng } from "../../../server/base/prng.ts";
-import { foreignDisk } from "./etcd.ts";
+import { foreignDisk, QUOTA_BYTES } from "./etcd.ts";
 import type { GameNode, GamePod } from "./kubernetes.ts";
 import type { Operators } from "./operators.ts";
 import { askFor, WISHES, type Wish } from "./people.ts";
@@ -21,6 +21,7 @@ export const FAULTS = [
   "data-loss", // a disk is empty
   "mixed-up", // a disk holds another cluster's data
   "corrupt", // the alarm
+  "nospace", // a database has grown to its bound; people see it and ask for defragmentation
   "slow", // takes in the log slowly
   "isolated", // cut off from the other members
   "pod-failed", // evicted by its node
@@ -46,12 +47,23 @@ export const FAULTS = [
 
 export type Fault = (typeof FAULTS)[number];
 
+/**
+ * How a trace ends: the cluster is to reach its spec; it is deleted; or all members, or a majority of their disks, are
+ * gone, after which nothing may be done but to say so.
+ */
+export type Ending = "settled" | "deleted" | "all-lost" | "majority-lost";
+
 /** A trace about one thing: what may go wrong and what people ask for, instead of what the seed draws. */
 export interface Focus {
   readonly faults: readonly Fault[];
   readonly wishes: readonly Wish[];
-  /** Whether the cluster is deleted in the end. */
-  readonly isDeleted?: boolean;
+  /** Absent: "settled". */
+  readonly ending?: Ending;
+  readonly hasTls?: boolean;
+  /** Members have no volumes of their own. */
+  readonly isEphemeral?: boolean;
+  /** Of chaos; absent: 8. */
+  readonly chaosMinutes?: number;
 }
 
 /** Between two faults of a trace with a focus, on average. */
@@ -108,6 +120,31 @@ export class Faults {
       const wish = chance.pick(this.wishes);
       this.#count(`wish ${wish}`);
       askFor(this.#world, wish);
+    }
+  }
+
+  /** All that there is of the members is deleted, as with a wrong selector. */
+  loseAll(): void {
+    const { kubernetes, now } = this.#world;
+    this.#world.say("all Pods and claims are deleted");
+    for (const pod of [...kubernetes.pods.values()]) kubernetes.deletePod(pod.name, pod.uid, true, now);
+    for (const claim of [...kubernetes.claims.values()]) kubernetes.deleteClaim(claim.name, claim.uid, now);
+  }
+
+  /** So many disks are found empty that no majority can ever be again. */
+  loseMajority(): void {
+    const world = this.#world;
+    const { voters } = world;
+    for (const id of voters.slice(0, quorumOf(voters.length))) {
+      const member = world.memberOf(id);
+      const volume = world.claimOf(member)?.volume;
+      if (volume !== undefined) {
+        volume.disk = undefined;
+        volume.losses++;
+      }
+      world.say(`the disk of ${member} is empty`);
+      const pod = world.podOf(member);
+      if (pod !== undefined) world.kubernetes.crash(pod, 1, "the disk is gone", world.now);
     }
   }
 
@@ -190,10 +227,18 @@ export class Faults {
         return this.#mixUp();
       case "corrupt":
         return this.#corrupt();
+      case "nospace":
+        return this.#fill();
       case "pod-failed":
-        return this.#onPod((pod) => this.#fail(pod));
+        return this.#onPod(
+          (pod) => this.#fail(pod),
+          (pod) => this.#mayEnd(pod),
+        );
       case "pod-deleted":
-        return this.#onPod((pod) => this.#world.kubernetes.deletePod(pod.name, pod.uid, false, this.#world.now));
+        return this.#onPod(
+          (pod) => this.#world.kubernetes.deletePod(pod.name, pod.uid, false, this.#world.now),
+          (pod) => this.#mayEnd(pod),
+        );
       case "claim-deleted":
         return this.#deleteClaim();
       case "node-down":
@@ -257,9 +302,9 @@ export class Faults {
       if (claim.annotations[ANNOTATIONS.clusterUid] === "another") claims.delete(name);
   }
 
-  #onPod(hit: (pod: GamePod) => void): string | undefined {
+  #onPod(hit: (pod: GamePod) => void, may: (pod: GamePod) => boolean = () => true): string | undefined {
     const pods = [...this.#world.kubernetes.pods.values()].filter(
-      (pod) => pod.server !== undefined && pod.deletingSince === undefined,
+      (pod) => pod.server !== undefined && pod.deletingSince === undefined && may(pod),
     );
     if (pods.length === 0) return undefined;
     const pod = this.#world.chance.pick(pods);
@@ -296,6 +341,28 @@ export class Faults {
     if (id === undefined) return false;
     const intact = voters.filter((one) => one !== id && world.isIntact(one)).length;
     return intact >= quorumOf(voters.length + learners.length);
+  }
+
+  /** Whether nothing is lost with this Pod, or etcd bears that it is. */
+  #mayEnd(pod: GamePod): boolean {
+    const world = this.#world;
+    if (!this.#holdsData(pod) || world.listedId(pod.name) === undefined) return true;
+    return this.#bears(pod.name);
+  }
+
+  /** It has no volume of its own, or one that goes with it. */
+  #holdsData(pod: GamePod): boolean {
+    return this.#world.isEphemeral || this.#world.claimOf(pod.name)?.deletingSince !== undefined;
+  }
+
+  #fill(): string | undefined {
+    const { etcd, chance } = this.#world;
+    const able = [...etcd.servers.values()].filter((one) => etcd.isAlive(one) && one.disk.dbSize < QUOTA_BYTES);
+    if (able.length === 0) return undefined;
+    const server = chance.pick(able);
+    server.disk.dbSize = QUOTA_BYTES;
+    this.#after(10_000, 120_000, () => askFor(this.#world, "defrag"));
+    return server.name;
   }
 
   #loseData(): string | undefined {
@@ -353,7 +420,10 @@ export class Faults {
 
   #strikeNode(fault: "node-down" | "node-silent" | "node-gone" | "out-of-service" | "drain"): string | undefined {
     const { kubernetes, chance, now } = this.#world;
-    const able = kubernetes.nodes.filter(({ state }) => state === (fault === "out-of-service" ? "down" : "up"));
+    const able = kubernetes.nodes.filter(
+      (node) =>
+        node.state === (fault === "out-of-service" ? "down" : "up") && (fault === "drain" || this.#mayLose(node)),
+    );
     if (able.length === 0) return undefined;
     const node = chance.pick(able);
     switch (fault) {
@@ -373,6 +443,14 @@ export class Faults {
         break;
     }
     return node.name;
+  }
+
+  /** Its Pods are taken away if it stays away: at most one of them may hold data, and etcd must bear that. */
+  #mayLose(node: GameNode): boolean {
+    const holding = [...this.#world.kubernetes.pods.values()].filter(
+      (pod) => pod.node === node && this.#holdsData(pod),
+    );
+    return holding.length <= 1 && holding.every((pod) => this.#mayEnd(pod));
   }
 
   #bringBack(node: GameNode): void {
@@ -398,7 +476,7 @@ export class Faults {
     const pods = [...kubernetes.pods.values()].filter((pod) => pod.node === node && pod.deletingSince === undefined);
     const [pod] = pods;
     const budget = kubernetes.budget(now);
-    if (pod !== undefined && (budget === undefined || budget.allowed >= 1)) {
+    if (pod !== undefined && this.#mayEnd(pod) && (budget === undefined || budget.allowed >= 1)) {
       this.#world.say(`drain: ${pod.name} is evicted`);
       kubernetes.deletePod(pod.name, pod.uid, false, now);
     }

@@ -2,13 +2,16 @@
 import { ANNOTATIONS, REQUESTS, type RequestName } from "../../../operator/api/names.ts";
 import { bytesOf } from "../../../operator/api/quantity.ts";
 import { templateArgs } from "./builders.ts";
+import { usesTls } from "./certificates.ts";
+import type { Ending } from "./faults.ts";
 import type { Operators } from "./operators.ts";
 import { quorumOf } from "./raft-log.ts";
 import type { World } from "./world.ts";
 
-/** The first thing that is not as it is to be; nothing when all is. */
-export function whatIsMissing(world: World, operators: Operators): string | undefined {
+/** The first thing that is not as it is to be in the end; nothing when all is. */
+export function whatIsMissing(world: World, operators: Operators, ending: Ending): string | undefined {
   const { cluster } = world;
+  if (ending === "all-lost" || ending === "majority-lost") return surrenderMissing(world);
   if (cluster === undefined) return leftovers(world);
   if (cluster.metadata.deletionTimestamp !== undefined) return "the EtcdCluster is still there";
   return (
@@ -16,8 +19,30 @@ export function whatIsMissing(world: World, operators: Operators): string | unde
     podsMissing(world) ??
     claimsMissing(world) ??
     budgetMissing(world) ??
+    certificatesMissing(world) ??
     wordsMissing(world, operators)
   );
+}
+
+/** Nothing can be done, and people are told so. */
+function surrenderMissing({ cluster }: World): string | undefined {
+  const conditions = cluster?.status?.conditions;
+  const of = (type: string) => conditions?.find((one) => one.type === type);
+  if (of("Available")?.status !== "False") return `Available is ${of("Available")?.status}`;
+  const isSaid = of("Stalled")?.status === "True" || cluster?.status?.phase === "QuorumLost";
+  return isSaid ? undefined : `nobody is told: phase ${cluster?.status?.phase}`;
+}
+
+/** Nothing of an authority before is trusted any more, and nobody shows what has ended. */
+function certificatesMissing({ cluster, certificates, etcd, now }: World): string | undefined {
+  const { files, authority } = certificates;
+  if (cluster === undefined || !usesTls(cluster)) return undefined;
+  if (files === undefined || authority === undefined) return "there are no certificates";
+  if (files.notAfter <= now) return `${files.leaf} has ended`;
+  if (files.trusted.join() !== authority.fingerprint) return `${files.trusted.join()} are trusted`;
+  for (const { name, loaded } of etcd.servers.values())
+    if (loaded !== files) return `${name} has not loaded ${files.leaf}`;
+  return undefined;
 }
 
 /** After a deletion: what should have gone with it. */
@@ -52,8 +77,9 @@ function podsMissing(world: World): string | undefined {
     if (lacking !== undefined) return `${pod.name} runs without ${lacking}`;
     if (pod.labels["kvorum.dev/role"] !== "voter") return `${pod.name} has role ${pod.labels["kvorum.dev/role"]}`;
   }
-  const extra = [...kubernetes.pods.values()].find((pod) => world.listedId(pod.name) === undefined);
-  return extra === undefined ? undefined : `Pod ${extra.name} is no member's`;
+  for (const pod of kubernetes.pods.values())
+    if (world.listedId(pod.name) === undefined) return `Pod ${pod.name} is no member's`;
+  return undefined;
 }
 
 function claimsMissing(world: World): string | undefined {

@@ -8,6 +8,7 @@ import type { Text } from "../../../operator/api/etcd-cluster.ts";
 import type { Desired } from "../../../operator/plan/action.ts";
 import type { ContainerFacts, PodFacts } from "../../../operator/plan/observation.ts";
 import type { Prng } from "../../../server/base/prng.ts";
+import type { Files } from "./certificates.ts";
 import type { Server, StartFlags, Volume } from "./etcd.ts";
 import { annotationsOf, claimOf, flagsOf, labelsOf, ownerOf, requestOf } from "./objects.ts";
 
@@ -18,6 +19,9 @@ const NODE_EVICTION_MS = 300_000;
 const OUT_OF_SERVICE_MS = 6000;
 const LIVENESS_MS = 80_000;
 const MAX_BACK_OFF_MS = 60_000;
+/** A kubelet looks for changed files so often by itself, at least and at most; and so soon after its Pod has changed. */
+const FILES_MS = [15_000, 50_000] as const;
+const FILES_SOON_MS = [1000, 3000] as const;
 
 export interface GameNode {
   readonly name: string;
@@ -54,6 +58,11 @@ export interface GamePod {
   /** When the kubelet does its next step. */
   dueAt: number;
   frozenSince: number | undefined;
+  /** Of its own, where it has no claim: ends with the Pod. */
+  volume: Volume | undefined;
+  /** Certificates as they are mounted, and when the kubelet brings newer ones. */
+  files: Files | undefined;
+  filesDueAt: number | undefined;
 }
 
 export interface GameClaim {
@@ -92,6 +101,10 @@ export interface Runner {
   image(version: string): "good" | "missing" | "crashing" | "mute";
   /** The last of a volume. */
   discard(volume: Volume): void;
+  /** Whether Pods mount certificates. */
+  readonly mountsFiles: boolean;
+  /** Those that there are now. */
+  files(): Files | undefined;
 }
 
 export interface KubernetesOptions {
@@ -167,6 +180,9 @@ export class Kubernetes {
       server: undefined,
       dueAt: now,
       frozenSince: undefined,
+      volume: undefined,
+      files: undefined,
+      filesDueAt: undefined,
     });
     return 201;
   }
@@ -237,6 +253,11 @@ export class Kubernetes {
     const present = this.children.get(key);
     this.children.set(key, { uid: present?.uid ?? this.newUid(), ownerUid, object, changedAt: now });
     this.changes++;
+  }
+
+  /** The Pod has changed, so that its kubelet looks at it anew. */
+  hurryFiles(pod: GamePod, now: number): void {
+    if (this.#runner.mountsFiles) pod.filesDueAt = now + this.#between(FILES_SOON_MS);
   }
 
   // Time.
@@ -382,11 +403,28 @@ export class Kubernetes {
       return;
     }
     if (pod.phase === "Failed" || pod.phase === "Succeeded") return;
+    if (this.#runner.mountsFiles) this.#refreshFiles(pod, now);
     if (pod.server === undefined) {
       if (pod.dueAt <= now) this.#startContainer(pod, now);
       return;
     }
     this.#probe(pod, pod.server, now);
+  }
+
+  #refreshFiles(pod: GamePod, now: number): void {
+    const present = this.#runner.files();
+    if (pod.files !== undefined && pod.files !== present) {
+      pod.filesDueAt ??= now + this.#between(FILES_MS);
+      if (now >= pod.filesDueAt) {
+        pod.files = present;
+        pod.filesDueAt = undefined;
+      }
+    }
+    if (pod.server !== undefined && !pod.server.isFrozen) pod.server.loaded = pod.files;
+  }
+
+  #between([least, most]: readonly [number, number]): number {
+    return least + this.#chance.below(most - least + 1);
   }
 
   #terminate(pod: GamePod, now: number): void {
@@ -406,6 +444,7 @@ export class Kubernetes {
     if (pod.server !== undefined) this.#runner.stop(pod.server);
     pod.server = undefined;
     this.pods.delete(pod.name);
+    if (pod.volume !== undefined) this.#runner.discard(pod.volume);
     this.changes++;
   }
 
@@ -424,6 +463,7 @@ export class Kubernetes {
       return;
     }
     pod.node = node;
+    if (pod.claim === undefined) pod.volume = { disk: undefined, losses: 0 };
     pod.unscheduledSince = undefined;
     pod.container = {
       state: "Waiting",
@@ -468,8 +508,15 @@ export class Kubernetes {
       pod.dueAt = now + 20_000;
       return;
     }
+    if (this.#runner.mountsFiles) {
+      pod.files = this.#runner.files() ?? pod.files;
+      if (pod.files === undefined) {
+        pod.dueAt = now + 2000;
+        return;
+      }
+    }
     const claim = pod.claim === undefined ? undefined : this.claims.get(pod.claim);
-    const volume = claim?.volume ?? { disk: undefined, losses: 0 };
+    const volume = claim?.volume ?? pod.volume ?? { disk: undefined, losses: 0 };
     pod.ip ??= `10.0.${Math.floor(this.#serial / 250)}.${(this.#serial++ % 250) + 1}`;
     pod.phase = "Running";
     const server =
@@ -479,7 +526,10 @@ export class Kubernetes {
       return;
     }
     pod.server = server;
+    server.loaded = pod.files;
     server.isMute = image === "mute";
+    // A program that never serves has written nothing that an older one could not read.
+    if (image !== "mute") server.disk.version = pod.flags.version;
     pod.frozenSince = undefined;
     pod.container = { ...EMPTY_CONTAINER, ...pod.container, state: "Running", reason: "", message: "", restarts };
     if (claim?.conditions.includes("FileSystemResizePending")) this.#grown(claim);

@@ -2,7 +2,10 @@
  * What an operator sees of the world: the EtcdCluster as it is, Pods and claims from caches that may be old, and the
  * answers of those members that it can reach.
  */
+
+import type { EtcdCluster } from "../../../operator/api/etcd-cluster.ts";
 import { ANNOTATIONS, type ClaimState, LABELS } from "../../../operator/api/names.ts";
+import type { Loaded } from "../../../operator/certificates/handover.ts";
 import type {
   AskedFacts,
   ChildFacts,
@@ -12,6 +15,7 @@ import type {
   Observation,
   PodFacts,
 } from "../../../operator/plan/observation.ts";
+import { fingerprintsOf, usesTls } from "./certificates.ts";
 import type { Server } from "./etcd.ts";
 import type { GameClaim, GamePod } from "./kubernetes.ts";
 import { hostOf, type World } from "./world.ts";
@@ -61,6 +65,7 @@ export class Eyes {
     for (const [key, { uid, ownerUid, object }] of kubernetes.children) {
       children.set(key, { uid, ownerUid, object: object as unknown as ChildFacts["object"] });
     }
+    const etcd = this.#ask();
     return {
       now,
       cluster,
@@ -75,10 +80,17 @@ export class Eyes {
         isCurrent: budget.isCurrent,
       },
       nodes: nodesOf(world),
-      secrets: NO_SECRETS,
       storageClasses: STORAGE_CLASSES,
-      etcd: this.#ask(),
+      etcd,
+      ...this.#certificates(cluster, etcd),
     };
+  }
+
+  #certificates(cluster: EtcdCluster, etcd: EtcdFacts | undefined): Pick<Observation, "secrets" | "certificatesDue"> {
+    if (!usesTls(cluster)) return { secrets: NO_SECRETS };
+    const { certificates, now } = this.#world;
+    const loaded = loadedBy({ pods: this.#pods, etcd });
+    return { secrets: certificates.secrets(cluster), certificatesDue: certificates.due(cluster, loaded, now) };
   }
 
   #refreshPods(): void {
@@ -112,7 +124,10 @@ export class Eyes {
     let list: EtcdFacts["list"];
     let alarms: EtcdFacts["alarms"] = [];
     for (const pod of this.#pods) {
-      if (pod.ip === undefined) continue;
+      if (whyNotAsked(pod) !== undefined) {
+        members.set(pod.member, notAsked(world.now, whyNotAsked(pod)));
+        continue;
+      }
       const server = reachable(world, pod);
       members.set(pod.member, asked(world, server));
       if (server === undefined || (list !== undefined && server !== server.leader) || !world.etcd.canRead(server))
@@ -149,6 +164,24 @@ export class Eyes {
   }
 }
 
+/** As the operator asks: nobody who is going, and nobody whose container does not run. */
+function whyNotAsked(pod: PodFacts): string | undefined {
+  if (pod.isTerminating) return "its Pod is terminating";
+  if (pod.ip === undefined) return "its Pod has no address";
+  return pod.container?.state === "Running" ? undefined : "its container is not running";
+}
+
+function notAsked(at: number, why: string | undefined): AskedFacts {
+  return { at, status: undefined, isServing: false, loadedCertificates: undefined, error: `not asked: ${why}` };
+}
+
+/** Of Pods that run and are to stay; nothing where nobody could say. */
+export function loadedBy({ pods, etcd }: Pick<Observation, "pods" | "etcd">): readonly Loaded[] {
+  return pods
+    .filter((pod) => pod.container?.state === "Running" && !pod.isTerminating)
+    .map(({ member }) => ({ member, fingerprints: etcd?.members.get(member)?.loadedCertificates }));
+}
+
 /** The process behind an address, if an operator gets through to it. */
 export function reachable(
   world: World,
@@ -179,11 +212,11 @@ function asked(world: World, server: Server | undefined): AskedFacts {
       raftTerm: disk.term,
       raftIndex: disk.commit,
       appliedIndex: disk.commit,
-      dbSize: 1 << 20,
+      dbSize: disk.dbSize,
       dbSizeInUse: 1 << 20,
     },
     isServing: world.etcd.canRead(server),
-    loadedCertificates: undefined,
+    loadedCertificates: server.loaded && fingerprintsOf(server.loaded),
     error: undefined,
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Action, Plan } from "../../../operator/plan/action.ts";
 import type { Observation } from "../../../operator/plan/observation.ts";
+import { isSame } from "../../../operator/plan/same.ts";
 import { carryOut } from "./act.ts";
 import { Eyes } from "./observe.ts";
 import type { Rules } from "./rules.ts";
@@ -11,6 +12,11 @@ import { describe } from "./words.ts";
 import type { World } from "./world.ts";
 
 export type Planner = (seen: Observation) => Plan;
+
+/** Changes are looked at together when they come one after the other. */
+const NEWS_MS = 2000;
+/** Where nothing changes it looks as late as this, though it means to look sooner: a busy operator is late, too. */
+const PATIENCE_MS = 6000;
 
 /** A new process: what the planner remembers is forgotten with it. */
 export type MakePlanner = () => Planner;
@@ -28,6 +34,12 @@ export interface Weather {
   crashShare: number;
   /** Deaths after which the last call still arrives. */
   overlapShare: number;
+}
+
+/** What processes do otherwise than they should: mistakes that are planted beside the plan. */
+export interface Habits {
+  /** Acts although its status was not taken. */
+  readonly ignoresConflicts?: boolean;
 }
 
 export function calmWeather(): Weather {
@@ -51,6 +63,8 @@ interface Process {
   nextAt: number;
   lookedAt: number;
   changesSeen: number;
+  /** Looks in a row that found nothing new and came to nothing. */
+  idleLooks: number;
 }
 
 export interface Counts {
@@ -92,8 +106,11 @@ export class Operators {
   #serial = 0;
   readonly #flights: { readonly flight: Flight; readonly at: number; readonly from: Process | undefined }[] = [];
 
-  constructor(world: World, rules: Rules, make: MakePlanner, counts: Counts) {
+  readonly #habits: Habits;
+
+  constructor(world: World, rules: Rules, make: MakePlanner, counts: Counts, habits: Habits = {}) {
     this.#world = world;
+    this.#habits = habits;
     this.#rules = rules;
     this.#make = make;
     this.counts = counts;
@@ -122,14 +139,14 @@ export class Operators {
     }
     const process = this.#process;
     if (this.#flights.some(({ from }) => from === process)) return;
-    const hasNews = process.changesSeen !== this.#world.kubernetes.changes && now - process.lookedAt >= 1000;
+    const hasNews = process.changesSeen !== this.#world.kubernetes.changes && now - process.lookedAt >= NEWS_MS;
     if (now >= process.nextAt || hasNews) this.#pass(process);
   }
 
   /** Dies now. With `overlap` its call on its way lands all the same. */
   crash(where: string, restartsInMs: number): void {
     if (this.#process === undefined) return;
-    this.#world.say(`${this.#process.name} dies ${where}`);
+    if (this.#world.isTraced) this.#world.say(`${this.#process.name} dies ${where}`);
     this.counts.crashes++;
     this.#process = undefined;
     this.#restartAt = this.#world.now + restartsInMs;
@@ -143,6 +160,7 @@ export class Operators {
       nextAt: this.#world.now,
       lookedAt: 0,
       changesSeen: -1,
+      idleLooks: 0,
     };
   }
 
@@ -150,6 +168,7 @@ export class Operators {
     const world = this.#world;
     const { now, chance } = world;
     const { weather, counts } = this;
+    process.idleLooks = process.changesSeen === world.kubernetes.changes ? process.idleLooks + 1 : 0;
     process.lookedAt = now;
     process.changesSeen = world.kubernetes.changes;
     const seen = process.eyes.look({ share: weather.lateShare, maxMs: weather.lateMs });
@@ -158,14 +177,15 @@ export class Operators {
     counts.passes++;
     const plan = process.plan(seen);
     this.#note(plan, process.name);
-    process.nextAt = now + Math.max(1000, plan.againInMs);
+    process.nextAt = now + Math.max(1000, plan.againInMs, Math.min(PATIENCE_MS, process.idleLooks * 1000));
     if (this.#dies("before its status is written")) return;
-    if (!this.#writeStatus(plan, seen)) {
+    if (!this.#writeStatus(plan, seen) && this.#habits.ignoresConflicts !== true) {
       process.nextAt = now + 1000;
       return;
     }
     if (plan.action.kind === "none") return;
-    if (this.#dies(`after its status and before ${describe(plan.action)}`)) return;
+    if (this.#dies("after its status and before its action")) return;
+    this.#rules.takesOff(plan);
     const clusterVersion = world.cluster?.metadata.resourceVersion ?? "";
     const { action, againInMs } = plan;
     const flight = { action, seen, observedAt: now, by: process.name, clusterVersion, againInMs };
@@ -184,7 +204,10 @@ export class Operators {
     }
     const isLost = chance.chance(weather.lostShare);
     if (isLost && chance.chance(0.5)) return false;
-    return this.#world.writeStatus(plan.status, seen.cluster.metadata.resourceVersion) && !isLost;
+    const isWritten = this.#world.writeStatus(plan.status, seen.cluster.metadata.resourceVersion);
+    // A try that is written down counts, though it comes to nothing.
+    if (isWritten && isLost) this.#rules.tried(plan);
+    return isWritten && !isLost;
   }
 
   /** By chance; the next one may begin while this one's call is on its way. */
@@ -200,7 +223,7 @@ export class Operators {
     const isLast = this.#process === process && chance.chance(this.weather.crashShare);
     if (isLast && chance.chance(this.weather.overlapShare)) {
       this.counts.overlaps++;
-      this.crash(`while ${describe(flight.action)} is on its way`, 0);
+      this.crash("while its call is on its way", 0);
       this.#flights.push({ flight, at: world.now + 1000 + chance.below(10_000), from: undefined });
       return;
     }
@@ -209,7 +232,7 @@ export class Operators {
     if (isLost) this.counts.lost++;
     if (isDone) this.#carryOut(flight, isLost ? " (its answer is lost)" : "", process);
     else {
-      world.say(`${flight.by}: ${describe(flight.action)} -> lost on its way`);
+      if (world.isTraced) world.say(`${flight.by}: ${describe(flight.action)} -> lost on its way`);
       this.#rules.tried(flight);
       if (process !== undefined) process.nextAt = world.now + 2000;
     }
@@ -220,8 +243,8 @@ export class Operators {
   #carryOut(flight: Flight, remark: string, process: Process | undefined): void {
     const world = this.#world;
     this.#rules.before(flight);
-    const result = carryOut(world, flight.action, flight.clusterVersion);
-    world.say(`${flight.by}: ${describe(flight.action)} -> ${result}${remark}`);
+    const result = carryOut(world, flight);
+    if (world.isTraced) world.say(`${flight.by}: ${describe(flight.action)} -> ${result}${remark}`);
     this.#rules.after(flight, result);
     this.actedAt = world.now;
     if (process === undefined) return;
@@ -233,32 +256,20 @@ export class Operators {
     count(counts.actions, plan.action.kind);
     const { operation } = plan.status;
     if (operation !== undefined) count(counts.steps, `${operation.type}/${operation.step}`);
-    for (const condition of plan.status.conditions ?? []) {
-      if (condition.type === "Ready" || condition.status === "True")
-        count(counts.reasons, `${condition.type}/${condition.reason}`);
-    }
-    for (const event of plan.events) this.#world.say(`${by}: event ${event.reason}: ${event.message}`);
+    const ready = plan.status.conditions?.find(({ type }) => type === "Ready");
+    if (ready !== undefined) count(counts.reasons, ready.reason);
     const before = this.lastPlan?.status;
+    this.lastPlan = plan;
+    if (!this.#world.isTraced) return;
+    for (const event of plan.events) this.#world.say(`${by}: event ${event.reason}: ${event.message}`);
     if (before?.phase !== plan.status.phase || before?.operation?.message !== operation?.message) {
       this.#world.say(
         `${by}: phase ${plan.status.phase ?? "-"} ${operation === undefined ? "" : `${operation.type}/${operation.step} ${operation.message}`}`,
       );
     }
-    this.lastPlan = plan;
   }
 }
 
 function count(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** Deep equality of JSON; absent and undefined are the same. */
-export function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [left, right] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
-  for (const key of Object.keys(left)) if (!isSame(left[key], right[key])) return false;
-  for (const key of Object.keys(right)) if (!(key in left) && right[key] !== undefined) return false;
-  return true;
 }

@@ -2,6 +2,7 @@
 import type { EtcdClusterSpec } from "../../../operator/api/etcd-cluster.ts";
 import { REQUESTS } from "../../../operator/api/names.ts";
 import { compareVersions } from "../../../operator/plan/versions.ts";
+import { QUOTA_BYTES } from "./etcd.ts";
 import { hostOf, type ImageKind, type World } from "./world.ts";
 
 export const VERSIONS = ["0.1.0", "0.1.1", "0.2.0", "0.2.1", "0.3.0", "0.3.1"] as const;
@@ -20,7 +21,8 @@ export type Wish =
   | "restart"
   | "move-leader"
   | "replace-member"
-  | "defrag";
+  | "defrag"
+  | "rotate-certs";
 
 export const WISHES: readonly Wish[] = [
   "replicas",
@@ -34,6 +36,7 @@ export const WISHES: readonly Wish[] = [
   "move-leader",
   "replace-member",
   "defrag",
+  "rotate-certs",
 ];
 
 /** Images of versions that are not always good, by chance. */
@@ -66,7 +69,8 @@ export function askFor(world: World, wish: Wish): void {
       grow(world);
       return;
     case "hibernate":
-      change(world, { hibernate: chance.chance(0.5) });
+      // Members without volumes would lose everything, and the API server takes no such spec.
+      if (!world.isEphemeral) change(world, { hibernate: chance.chance(0.5) });
       return;
     case "pause":
       change(world, { paused: chance.chance(0.5) });
@@ -76,6 +80,9 @@ export function askFor(world: World, wish: Wish): void {
       return;
     case "defrag":
       request(world, REQUESTS.defrag, nonce);
+      return;
+    case "rotate-certs":
+      request(world, REQUESTS.rotateCertificates, nonce);
       return;
     case "move-leader":
       request(world, REQUESTS.moveLeader, `${someMember(world)}:${nonce}`);
@@ -87,14 +94,11 @@ export function askFor(world: World, wish: Wish): void {
 }
 
 /** In the end all want one thing that can be had: what is good, awake, and on the way from what runs. */
-export function settle(world: World, isDeleted: boolean): void {
+export function settle(world: World): void {
   const { cluster } = world;
   if (cluster === undefined) return;
-  if (isDeleted) {
-    world.deleteCluster();
-    return;
-  }
   const { spec } = cluster;
+  if (isAnybodyFull(world)) askFor(world, "defrag");
   const version = reachableVersion(world);
   world.say(`people settle for ${spec.replicas} replicas of ${version}`);
   world.changeSpec((before) => ({
@@ -106,12 +110,18 @@ export function settle(world: World, isDeleted: boolean): void {
   }));
 }
 
+function isAnybodyFull({ etcd, kubernetes }: World): boolean {
+  if (etcd.alarms.some(({ alarm }) => alarm === "NOSPACE")) return true;
+  const volumes = [...kubernetes.claims.values(), ...kubernetes.pods.values()].map(({ volume }) => volume);
+  return volumes.some((volume) => volume?.disk !== undefined && volume.disk.dbSize >= QUOTA_BYTES);
+}
+
 /** Of the lowest minor that runs, or the next above. */
 function reachableVersion(world: World): string {
   const running: string[] = [];
   for (const { peerUrl } of world.etcd.committed.membership.members) {
     const member = hostOf(peerUrl);
-    const disk = world.claimOf(member)?.volume?.disk;
+    const disk = world.diskOf(member);
     if (disk !== undefined) running.push(disk.version);
     const pod = world.podOf(member);
     if (pod !== undefined) running.push(pod.flags.version);

@@ -5,57 +5,18 @@
  */
 import { LABELS, REQUESTS } from "../../../operator/api/names.ts";
 import { bytesOf } from "../../../operator/api/quantity.ts";
-import type { Action } from "../../../operator/plan/action.ts";
+import type { Action, Plan } from "../../../operator/plan/action.ts";
+import { isSame } from "../../../operator/plan/same.ts";
 import { compareVersions } from "../../../operator/plan/versions.ts";
 import { templateHashOf } from "./builders.ts";
+import { CertificateRules } from "./certificate-rules.ts";
+import { EXIT_DATA_LOST, QUOTA_BYTES } from "./etcd.ts";
 import type { GamePod } from "./kubernetes.ts";
 import { flagsOf } from "./objects.ts";
 import type { Flight } from "./operators.ts";
 import { quorumOf } from "./raft-log.ts";
+import { Broken, type RuleName } from "./rule-names.ts";
 import { hostOf, UID, type World } from "./world.ts";
-
-export const RULES = [
-  "acknowledged", // no write that was acknowledged is lost
-  "bootstrap-once", // a cluster is begun once
-  "new-after-latch", // initial-cluster-state=new only before the cluster id is known
-  "expect-data", // a member that held data never begins on an empty disk
-  "one-disruption", // one healthy member is taken at a time, and only while the others are well
-  "gate", // nobody is taken while a learner joins
-  "quorum", // the healthy that stay are a quorum of those who vote then
-  "one-learner", // one learner at a time
-  "claim-of-member", // no claim of a listed member is deleted
-  "retained", // claims that are to be kept are kept
-  "member-before-pod", // a Pod of a new member only once it is listed
-  "latch", // the cluster id is in the status and on every claim before a second member is added
-  "quorum-lost", // after the loss of the quorum nothing but missing Pods is touched
-  "paused", // a paused cluster is not touched
-  "hibernated", // a cluster that sleeps gets no Pods, and its leader sleeps last
-  "deleting", // a cluster that is deleted gets no Pods
-  "budget", // the disruption budget is never below what the voters need
-  "leader-last", // of outdated members the leader comes last
-  "leader-moved", // a leader hands over before it is taken
-  "version-path", // one minor at a time, none back
-  "mixed", // no member is added while versions are mixed
-  "lag", // no learner is promoted that is far behind
-  "forced", // by force only where the node is gone or out of service
-  "foreign", // objects of others are not touched
-  "flap-guard", // so many replacements an hour
-  "innocent", // a member is not replaced for a bad image
-  "routing", // clients are sent elsewhere before a member is removed
-  "identity", // two cluster ids: everything is left as it is
-  "shrink", // volumes only grow
-] as const;
-
-export type RuleName = (typeof RULES)[number];
-
-export class Broken extends Error {
-  readonly rule: RuleName;
-
-  constructor(rule: RuleName, text: string) {
-    super(`${rule}: ${text}`);
-    this.rule = rule;
-  }
-}
 
 /** After a loss of the quorum an operator has so long to see it. */
 const QUORUM_LOSS_SEEN_MS = 30_000;
@@ -77,19 +38,38 @@ export class Rules {
   #repairs: number[] = [];
   /** Whom the action that is judged just now replaces. */
   #repairing: string | undefined;
+  /** False once a status was lost while no voter was ready: what had run before cannot be known any more. */
+  #isVersionKnown = true;
+  /** The lowest that voters ran when all of them were well the last time. */
+  #sharedVersion: string | undefined;
   #membershipAt = 0;
   #membershipIndex = 0;
   /** How often each rule had something to judge. */
   readonly judged: Map<RuleName, number>;
+  readonly #without: readonly RuleName[];
+  readonly #certificates: CertificateRules;
 
-  constructor(world: World, judged: Map<RuleName, number> = new Map()) {
+  /** Rules of `without` are not asked: to see whether one that lies below them catches what they let through. */
+  constructor(world: World, judged: Map<RuleName, number> = new Map(), without: readonly RuleName[] = []) {
     this.#world = world;
     this.judged = judged;
+    this.#without = without;
+    this.#certificates = new CertificateRules(world, (rule, isKept, text) => this.#demand(rule, isKept, text));
   }
 
-  /** The journal of repairs is gone: nobody can be held to it. */
+  /** An action of this plan is about to be tried: what was learnt for it must be written down. */
+  takesOff({ status, action }: Plan): void {
+    const { cluster } = this.#world;
+    if (cluster !== undefined)
+      this.#demand("status-first", isSame(cluster.status, status), `${action.kind} before its status is written`);
+  }
+
+  /** A status is lost, and with it the journal of repairs: nobody can be held to it. */
   forgetRepairs(): void {
     this.#repairs = [];
+    // Which version runs is known from Pods that are ready then, or from nobody.
+    if (this.#world.voters.every((id) => this.#world.podOf(this.#world.memberOf(id))?.readySince === undefined))
+      this.#isVersionKnown = false;
   }
 
   before(flight: Flight): void {
@@ -98,7 +78,10 @@ export class Rules {
     const isDeleting = seen.cluster.metadata.deletionTimestamp !== undefined;
     if (!isDeleting) this.#demand("paused", !seen.cluster.spec.paused, action.kind);
     this.#judgeIdentity(flight, isDeleting);
-    if (!isDeleting) this.#judgeQuorumLoss(flight);
+    if (!isDeleting) {
+      this.#judgeKnowledge(flight);
+      this.#judgeQuorumLoss(flight);
+    }
     switch (action.kind) {
       case "delete-pod":
         this.#judgePodDeletion(flight, action, isDeleting);
@@ -131,6 +114,12 @@ export class Rules {
       case "delete-child":
         this.#judgeBudget(flight, action, isDeleting);
         return;
+      case "defragment":
+        this.#judgeDefragmentation(flight, action.member);
+        return;
+      case "disarm":
+        this.#judgeDisarming(flight, action);
+        return;
       default:
     }
   }
@@ -145,7 +134,7 @@ export class Rules {
   }
 
   /** A call that was made, whatever became of it. */
-  tried({ action }: Flight): void {
+  tried({ action }: Pick<Flight, "action">): void {
     if (action.kind === "move-leader") this.#moves.set(action.from, this.#world.now);
   }
 
@@ -175,6 +164,8 @@ export class Rules {
         budget.minAvailable >= quorumOf(voters.length),
         `minAvailable ${budget.minAvailable} with ${voters.length} voters`,
       );
+    this.#noteSharedVersion();
+    this.#certificates.tick();
   }
 
   // Actions.
@@ -194,10 +185,11 @@ export class Rules {
     const id = world.listedId(pod.name);
     if (id === undefined || !world.voters.includes(id)) return;
     if (sleeps(flight.seen)) {
-      this.#judgeSleep(pod, id);
+      this.#judgeSleep(flight, pod, id);
       return;
     }
-    if (!this.#tookPart(id, flight.observedAt)) return;
+    // What a dead process had asked for may come after another has changed the membership: nobody could know.
+    if (!this.#tookPart(id, flight.observedAt) || this.#membershipAt > flight.observedAt) return;
     this.#judgeDisruption(flight, id, world.voters.length, `${pod.name} is deleted`);
     this.#judgeLeader(flight, pod, id);
     this.#taken.set(id, world.now);
@@ -213,6 +205,10 @@ export class Rules {
       const taken = this.#taken.get(other);
       this.#demand("one-disruption", taken === undefined, `${what} while ${name} is down by an operator's hand`);
     }
+    const going = seen.pods.find(
+      (one) => one.isTerminating && one.name !== world.memberOf(id) && others.includes(world.listedId(one.name) ?? ""),
+    );
+    this.#demand("drained", going === undefined, `${what} while the Pod of ${going?.name} is terminating`);
     const learner = seen.etcd?.list?.members.find(({ isLearner }) => isLearner);
     this.#demand("gate", learner === undefined, `${what} while ${learner?.id} is a learner`);
     const isAlone = votersAfter === 1 && world.voters.length === 1;
@@ -242,12 +238,14 @@ export class Rules {
   }
 
   /** Followers first, so that the last one to go is the one with all of the data. */
-  #judgeSleep(pod: GamePod, id: string): void {
+  #judgeSleep({ seen }: Flight, pod: GamePod, id: string): void {
     const world = this.#world;
-    if (world.etcd.leader?.disk.memberId !== id) return;
+    // Where nobody answers nobody can tell who leads.
+    const isKnown = [...(seen.etcd?.members.values() ?? [])].some(({ status }) => status?.leaderId === id);
+    if (world.etcd.leader?.disk.memberId !== id || !isKnown) return;
     const awake = world.voters.filter((one) => one !== id && this.#runs(one));
     this.#demand(
-      "hibernated",
+      "leader-sleeps-last",
       awake.length === 0,
       `${pod.name} leads and is stopped before ${awake.map((one) => world.memberOf(one)).join()}`,
     );
@@ -270,7 +268,8 @@ export class Rules {
       const pod = world.podOf(action.member);
       if (world.etcd.leader?.disk.memberId === id && world.leaderSince <= observedAt)
         this.#demand("leader-moved", this.#hasTriedToMove(action.member), `${action.member} leads and is removed`);
-      const isRouted = pod?.labels[LABELS.role] === "voter" && pod.deletingSince === undefined;
+      const isRouted =
+        pod?.labels[LABELS.role] === "voter" && pod.deletingSince === undefined && pod.readySince !== undefined;
       if (rest.length > 1) this.#demand("routing", !isRouted, `${action.member} is removed and still has its role`);
     } else {
       const well = rest.filter((one) => !this.#wasSick(one, observedAt)).length;
@@ -279,8 +278,75 @@ export class Rules {
         well >= quorumOf(rest.length),
         `${action.member} is removed, and ${well} of ${rest.length} are well`,
       );
+      this.#judgeDurability(flight, action.member, rest);
       this.#judgeRepair(flight, action.member, id);
     }
+  }
+
+  /** The silent one may be what a quorum is left of, once those are gone whose claims have been deleted. */
+  #judgeDurability({ seen, observedAt }: Flight, member: string, rest: readonly string[]): void {
+    const world = this.#world;
+    const claims = new Map(seen.claims.map((one) => [one.member, one]));
+    const own = claims.get(member);
+    if (world.isEphemeral || own === undefined || own.isTerminating || isLost(seen, member)) return;
+    const well = rest.filter((one) => !this.#wasSick(one, observedAt));
+    const staying = well.filter((one) => claims.get(world.memberOf(one))?.isTerminating !== true).length;
+    const canGrow = rest.every((one) =>
+      seen.pods.some((pod) => pod.name === world.memberOf(one) && pod.readySince !== undefined),
+    );
+    this.#demand(
+      "durable",
+      staying >= quorumOf(rest.length) || (well.length === rest.length && canGrow),
+      `${member} is removed, and only ${staying} of ${rest.length} keep their data`,
+    );
+  }
+
+  /** Everything here follows from a list; and it is asked of somebody who decides. */
+  #judgeKnowledge({ action, seen }: Flight): void {
+    const list = seen.etcd?.list;
+    const takes = action.kind === "delete-claim" || (action.kind === "mark-claim" && action.marks.state === "retired");
+    const via = "via" in action ? action.via : undefined;
+    if (!takes && via === undefined) return;
+    this.#demand("unknown", list !== undefined, `${action.kind} without a list`);
+    if (via === undefined) return;
+    const asked = list?.members.find((one) => hostOf(one.peerUrls[0] ?? "") === via);
+    const isServing = seen.etcd?.members.get(via)?.isServing === true;
+    const isSelf = action.kind === "remove-member" && asked?.id === action.memberId;
+    this.#demand("asked-voter", asked?.isLearner === false && isServing && !isSelf, `${action.kind} via ${via}`);
+  }
+
+  /** It answers nobody meanwhile, as if it was taken. */
+  #judgeDefragmentation(flight: Flight, member: string): void {
+    const world = this.#world;
+    const id = world.listedId(member);
+    if (id === undefined || !world.voters.includes(id) || !this.#tookPart(id, flight.observedAt)) return;
+    this.#judgeDisruption(flight, id, world.voters.length, `${member} is defragmented`);
+    this.#taken.set(id, world.now);
+    const { cluster } = flight.seen;
+    const asked = cluster.metadata.annotations?.[REQUESTS.defrag];
+    if (world.etcd.leader?.disk.memberId !== id || world.leaderSince > flight.observedAt || asked?.includes(":"))
+      return;
+    const later = world.voters.find(
+      (one) => one !== id && cluster.status?.handledRequests?.[`defrag.${world.memberOf(one)}`] !== asked,
+    );
+    this.#demand(
+      "defrag-leader-last",
+      later === undefined,
+      `${member} leads, and ${later && world.memberOf(later)} has not been defragmented`,
+    );
+  }
+
+  /** Once its member was defragmented for this request; that it may be full again since is shown by another alarm. */
+  #judgeDisarming({ seen }: Flight, { memberId, alarm }: Extract<Action, { kind: "disarm" }>): void {
+    const world = this.#world;
+    if (!world.voters.includes(memberId) && !world.learners.includes(memberId)) return;
+    const member = world.memberOf(memberId);
+    const disk = world.etcd.serverOf(memberId)?.disk ?? world.diskOf(member);
+    const { metadata, status } = seen.cluster;
+    const asked = metadata.annotations?.[REQUESTS.defrag];
+    const isDone = asked !== undefined && status?.handledRequests?.[`defrag.${member}`] !== undefined;
+    const isMended = alarm === "NOSPACE" && (isDone || disk === undefined || disk.dbSize < QUOTA_BYTES);
+    this.#demand("alarm-kept", isMended, `${alarm} of ${world.memberOf(memberId)}`);
   }
 
   #judgeRepair({ seen, observedAt }: Flight, member: string, id: string): void {
@@ -343,7 +409,9 @@ export class Rules {
     const learner = listed.find((one) => one.isLearner && hostOf(one.peerUrls[0] ?? "") !== action.member);
     this.#demand("one-learner", learner === undefined, `${action.member} is added while ${learner?.id} is a learner`);
     this.#judgeFloor(flight, world.voters.length + 1, `${action.member} is added`);
-    this.#demand("latch", world.cluster?.status?.clusterID !== undefined, "the status has no cluster id");
+    // One that is lost while the call is on its way was there when it was made.
+    const status = seen.cluster.status?.clusterID ?? world.cluster?.status?.clusterID;
+    this.#demand("latch", status !== undefined, "the status has no cluster id");
     for (const claim of seen.claims) {
       if (claim.clusterUid !== UID || world.listedId(claim.member) === undefined) continue;
       const isMarked = claim.clusterId !== undefined || claim.isTerminating;
@@ -355,7 +423,8 @@ export class Rules {
       if (server !== undefined && server.startedAt < flight.observedAt) minors.add(minorOf(server.flags.version));
     }
     // Of two voters none can be restarted: a third has to come first.
-    if (world.voters.length !== 2)
+    // Members without disks are not restarted but replaced, by ones of the new version.
+    if (world.voters.length !== 2 && !world.isEphemeral)
       this.#demand("mixed", minors.size <= 1, `${action.member} is added to ${[...minors].join(" and ")}`);
   }
 
@@ -399,6 +468,11 @@ export class Rules {
       const isListed = list.members.some((one) => hostOf(one.peerUrls[0] ?? "") === action.member);
       this.#demand("member-before-pod", isListed, `${action.member} is created and not listed`);
     }
+    if (isLatched && world.isEphemeral) {
+      const entry = list?.members.find((one) => hostOf(one.peerUrls[0] ?? "") === action.member);
+      this.#demand("ephemeral-once", entry === undefined || entry.name === "", `${action.member} starts once more`);
+      return;
+    }
     const heldData =
       isLatched &&
       id !== undefined &&
@@ -406,7 +480,8 @@ export class Rules {
       (world.healthySince.get(id) ?? Number.POSITIVE_INFINITY) < flight.observedAt - 60_000;
     if (heldData || (isLatched && this.#hasHeldData(action.member, id)))
       this.#demand("expect-data", flags.expectsData, `${action.member} has held data and is not told so`);
-    this.#judgeVersion(action.member, flags.version);
+    // Before the id is known nobody has been served, and what has formed the cluster may be unknown.
+    if (isLatched && this.#isVersionKnown) this.#judgeVersion(action.member, flags.version);
   }
 
   /** A voter that was well once: its claim says so, or nobody does. */
@@ -424,8 +499,21 @@ export class Rules {
     }
     const lowest = running.sort(compareVersions)[0];
     if (lowest === undefined) return;
-    const step = minorNumber(version) - minorNumber(lowest);
-    this.#demand("version-path", step === 0 || step === 1, `${member} gets ${version} while ${lowest} runs`);
+    const isStep = (from: string) => [0, 1].includes(minorNumber(version) - minorNumber(from));
+    const isAllowed = isStep(lowest) || (this.#sharedVersion !== undefined && isStep(this.#sharedVersion));
+    this.#demand("version-path", isAllowed, `${member} gets ${version} while ${lowest} runs`);
+  }
+
+  /** A version counts once every voter has run it at the same time; until then all may go back. */
+  #noteSharedVersion(): void {
+    const { voters, etcd } = this.#world;
+    let lowest: string | undefined;
+    for (const id of voters) {
+      const version = this.#world.isHealthy(id) ? etcd.serverOf(id)?.flags.version : undefined;
+      if (version === undefined) return;
+      if (lowest === undefined || compareVersions(version, lowest) < 0) lowest = version;
+    }
+    this.#sharedVersion = lowest ?? this.#sharedVersion;
   }
 
   #judgeBudget(
@@ -501,9 +589,17 @@ export class Rules {
   }
 
   #demand(rule: RuleName, isKept: boolean, text: string): void {
+    if (this.#without.includes(rule)) return;
     this.judged.set(rule, (this.judged.get(rule) ?? 0) + 1);
     if (!isKept) throw new Broken(rule, text);
   }
+}
+
+/** It said so itself. */
+function isLost({ pods, etcd }: Flight["seen"], member: string): boolean {
+  const id = etcd?.list?.members.find((one) => one.name === member)?.id;
+  if (etcd?.alarms.some((one) => one.memberId === id && one.alarm === "CORRUPT") === true) return true;
+  return pods.some((one) => one.member === member && one.container?.exitCode === EXIT_DATA_LOST);
 }
 
 function hashOf(pod: GamePod): string {

@@ -2,22 +2,28 @@
  * `npm run game`: the operator's plan in simulated worlds, each a function of its seed. `--seed S` plays one and shows
  * what was seen and done; `--count N` plays N from `--from F` (1 when not given) and says how fast, what went wrong in
  * the worlds, which actions, steps and reasons were come by, how often each rule had something to judge, and which seeds
- * failed. `--mistake NAME` plants a mistake. Exit code 1 when any seed has failed, 2 when the command line was not
+ * failed. `--mistake NAME` plants a mistake. `--tables` prints the tables of `docs/operator/game.md`. Exit code 1 when any seed has failed, 2 when the command line was not
  * understood.
  */
-import { MISTAKES } from "./mistakes.ts";
+import { MISTAKES, playOptions } from "./mistakes.ts";
 import type { MakePlanner } from "./operators.ts";
 import { makePlanner } from "./planner.ts";
 import { emptyTally, type Outcome, type PlayOptions, play, type Tally } from "./play.ts";
-import { RULES } from "./rules.ts";
+import { RULE_NAMES } from "./rule-names.ts";
+import { tables } from "./table.ts";
 
-const USAGE = "npm run game -- --seed S | --count N [--from F]   both: [--mistake NAME]";
+const USAGE = "npm run game -- --seed S | --count N [--from F] | --tables   the first two: [--mistake NAME]";
 /** Failed seeds that are shown of each rule. */
 const SHOWN = 12;
 
 process.exitCode = main(process.argv.slice(2));
 
 function main(argv: readonly string[]): number {
+  if (argv.length === 1 && argv[0] === "--tables") {
+    const { rules, crashPoints } = tables();
+    console.log(`${rules}\n\n${crashPoints}`);
+    return 0;
+  }
   const options = parse(argv);
   if (typeof options === "string") {
     console.error(`${options}\n${USAGE}`);
@@ -31,7 +37,7 @@ function main(argv: readonly string[]): number {
     return 2;
   }
   const seed = options.get("seed");
-  const game = { make, options: mistake === undefined ? {} : { focus: mistake.focus } };
+  const game = { make, options: mistake === undefined ? {} : playOptions(mistake) };
   return seed === undefined
     ? many(Number(options.get("count")), Number(options.get("from") ?? 1), game)
     : one(Number(seed), game);
@@ -104,7 +110,7 @@ function report({ counts, faults, judged }: Tally): void {
   console.log(`steps: ${listed(counts.steps)}`);
   console.log(`reasons: ${listed(counts.reasons)}`);
   console.log(`rules judged: ${listed(judged)}`);
-  const idle = RULES.filter((rule) => !judged.has(rule));
+  const idle = RULE_NAMES.filter((rule) => !judged.has(rule));
   if (idle.length > 0) console.log(`rules that had nothing to judge: ${idle.join(", ")}`);
 }
 

@@ -7,7 +7,8 @@ import type { EtcdCluster, EtcdClusterSpec, EtcdClusterStatus } from "../../../o
 import { exampleCluster, exampleSpec } from "../../../operator/api/example.ts";
 import { claimName } from "../../../operator/api/names.ts";
 import { Prng } from "../../../server/base/prng.ts";
-import { Etcd, type Server, type Volume } from "./etcd.ts";
+import { Certificates, type IssuerHabits, meet, usesTls } from "./certificates.ts";
+import { type Disk, Etcd, type Server, type Volume } from "./etcd.ts";
 import { type GameClaim, type GamePod, Kubernetes, type KubernetesOptions } from "./kubernetes.ts";
 import { quorumOf } from "./raft-log.ts";
 
@@ -27,12 +28,16 @@ export interface WorldOptions extends KubernetesOptions {
   /** What becomes of images that are not good, by version. */
   readonly images: ReadonlyMap<string, ImageKind>;
   readonly isTraced: boolean;
+  /** How long the first authority of its certificates lives; absent: as long as they do. */
+  readonly firstAuthorityMs?: number | undefined;
+  readonly issuer?: IssuerHabits | undefined;
 }
 
 export class World {
   readonly chance: Prng;
   readonly kubernetes: Kubernetes;
   readonly etcd: Etcd;
+  readonly certificates: Certificates;
   readonly options: WorldOptions;
   readonly images: Map<string, ImageKind>;
   now = EPOCH_MS;
@@ -61,7 +66,11 @@ export class World {
     this.chance = new Prng(seed);
     this.options = options;
     this.images = new Map(options.images);
-    this.etcd = new Etcd(this.chance);
+    this.certificates = new Certificates(options.firstAuthorityMs);
+    const mountsFiles = usesTls(options);
+    this.etcd = mountsFiles
+      ? new Etcd(this.chance, (one, other) => meet(one.loaded, other.loaded, this.now))
+      : new Etcd(this.chance);
     this.kubernetes = new Kubernetes(
       this.chance,
       {
@@ -73,6 +82,8 @@ export class World {
           volume.disk = undefined;
           volume.losses++;
         },
+        mountsFiles,
+        files: () => this.certificates.files,
       },
       options,
     );
@@ -80,8 +91,12 @@ export class World {
     this.say(`EtcdCluster with ${options.spec.replicas} replicas of ${options.spec.version} on ${options.nodes} nodes`);
   }
 
+  get isTraced(): boolean {
+    return this.options.isTraced;
+  }
+
   say(text: string): void {
-    if (!this.options.isTraced) return;
+    if (!this.isTraced) return;
     if (this.lines.length < MAX_LINES) this.lines.push(`${clock(this.now)} ${text}`);
   }
 
@@ -172,16 +187,30 @@ export class World {
     return this.kubernetes.claims.get(claimName(member));
   }
 
+  /** Whether members have no claims, and lose their data with their Pods. */
+  get isEphemeral(): boolean {
+    return this.options.spec.storage.persistent === undefined;
+  }
+
+  diskOf(member: string): Disk | undefined {
+    return this.isEphemeral ? this.podOf(member)?.volume?.disk : this.claimOf(member)?.volume?.disk;
+  }
+
   isHealthy(id: string): boolean {
     return !this.unhealthySince.has(id);
   }
 
-  /** Whether its data lies somewhere where it can be started from. */
+  /** Whether its data lies somewhere where it can be started from, and nothing has begun that ends it. */
   isIntact(id: string): boolean {
-    const claim = this.claimOf(this.memberOf(id));
-    if (claim?.volume?.disk?.memberId !== id || claim.deletingSince !== undefined) return false;
-    if (claim.pinned?.state === "gone") return false;
-    return !this.etcd.alarms.some((alarm) => alarm.memberId === id && alarm.alarm === "CORRUPT");
+    const member = this.memberOf(id);
+    if (this.diskOf(member)?.memberId !== id) return false;
+    if (this.etcd.alarms.some((alarm) => alarm.memberId === id && alarm.alarm === "CORRUPT")) return false;
+    if (this.isEphemeral) {
+      const pod = this.podOf(member);
+      return pod?.node?.state === "up" && pod.deletingSince === undefined && pod.phase === "Running";
+    }
+    const claim = this.claimOf(member);
+    return claim?.deletingSince === undefined && claim?.pinned?.state !== "gone";
   }
 
   /** Writes down who takes part now; after anything that may have changed it. */
@@ -245,22 +274,34 @@ export class World {
   }
 }
 
-export const UID = exampleCluster().metadata.uid;
+const EXAMPLE = exampleCluster();
+export const UID = EXAMPLE.metadata.uid;
 
 function newCluster(spec: EtcdClusterSpec): EtcdCluster {
-  const example = exampleCluster({ spec });
   const creationTimestamp = rfc3339(EPOCH_MS);
-  return { ...example, metadata: { ...example.metadata, name: NAME, namespace: NAMESPACE, creationTimestamp } };
+  return {
+    ...EXAMPLE,
+    spec,
+    metadata: { ...EXAMPLE.metadata, name: NAME, namespace: NAMESPACE, creationTimestamp },
+  };
 }
 
-/** Times as short as sense allows: a trace is to hold many repairs. */
+/** Times as short as sense allows: a trace is to hold many repairs, and several lives of a certificate. */
+const GAME_SPEC = exampleSpec({
+  update: { strategy: "RollingUpdate", minReadySeconds: 3, memberTimeout: "4m" },
+  repair: { mode: "Automatic", unhealthyAfter: "90s", unscheduledAfter: "2m", maxPerHour: 2 },
+});
+
 export function gameSpec(changes: Partial<EtcdClusterSpec> = {}): EtcdClusterSpec {
-  return exampleSpec({
-    update: { strategy: "RollingUpdate", minReadySeconds: 3, memberTimeout: "4m" },
-    repair: { mode: "Automatic", unhealthyAfter: "90s", unscheduledAfter: "2m", maxPerHour: 2 },
-    ...changes,
-  });
+  return { ...GAME_SPEC, ...changes };
 }
+
+/** Members show each other certificates that the operator's own authority signs. */
+export const GAME_TLS: EtcdClusterSpec["tls"] = {
+  client: { mode: "Disabled" },
+  peer: { mode: "Mutual", source: { operatorCA: {} } },
+  certificates: { duration: "12m", renewBefore: "5m" },
+};
 
 /** First label of the host of a URL. */
 export function hostOf(url: string): string {
