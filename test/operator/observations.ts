@@ -97,7 +97,7 @@ export function see(text: string, sight: Sight = {}): Observation {
         : members.filter((member) => !member.has("no-claim")).map((member) => claimOf(member, sight)),
     children: childrenOf(
       cluster,
-      Math.max(voters, spec.replicas, voters + learners) > 1 && !spec.hibernate ? floor : undefined,
+      Math.max(voters, spec.replicas, voters + learners, sight.floor ?? 0) > 1 && !spec.hibernate ? floor : undefined,
     ),
     budget: {
       minAvailable: floor,
