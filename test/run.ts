@@ -34,6 +34,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "server",
       "operator",
       "test/operator",
+      "test/kubernetes",
       "test/contract",
       "test/checkers",
       "test/raft-script",

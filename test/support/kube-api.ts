@@ -19,32 +19,28 @@ export class KubeApi {
 
   /** `path` with its query, such as `/api/v1/namespaces?dryRun=All`. Rejects only when no answer comes. */
   async call(
-    method: "GET" | "POST" | "PUT" | "DELETE",
+    method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
     path: string,
     object?: unknown,
     accept = "application/json",
+    contentType = "application/json",
   ): Promise<Answer> {
     const cluster = this.#config.getCurrentCluster();
     if (cluster === null) throw new Error("the kubeconfig has no current cluster");
-    const options: RequestOptions = {
-      method,
-      timeout: TIMEOUT_MS,
-      headers: { accept, "content-type": "application/json" },
-    };
+    const body = object === undefined ? "" : JSON.stringify(object);
+    // The length is said here: to a DELETE Node adds none, and its body would be taken for the next call.
+    const headers = { accept, "content-type": contentType, "content-length": Buffer.byteLength(body) };
+    const options: RequestOptions = { method, timeout: TIMEOUT_MS, headers };
     await this.#config.applyToHTTPSOptions(options);
     // Node's own agent keeps connections; the one given here would make a new one for every call.
     if (cluster.proxyUrl === undefined) delete options.agent;
     const url = new URL(cluster.server.replace(/\/$/, "") + path);
-    const text = await exchange(url, options, object === undefined ? undefined : JSON.stringify(object));
+    const text = await exchange(url, options, body);
     return { status: text.status, body: asJson(text.body) };
   }
 }
 
-function exchange(
-  url: URL,
-  options: RequestOptions,
-  body: string | undefined,
-): Promise<{ status: number; body: string }> {
+function exchange(url: URL, options: RequestOptions, body: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const call = request(url, options, (response) => {
       let text = "";
