@@ -24,6 +24,9 @@ switch (part) {
   case "fairness":
     await runBuilt(`${part}/run`, options);
     break;
+  case "operator-scale":
+    await runBuilt("operator/scale/run", options);
+    break;
   case "simulate":
     await runBuilt("simulation/run", options);
     break;

@@ -276,6 +276,8 @@ export interface EtcdClusterStatus {
   readonly selector?: string;
   readonly nextMemberSerial?: number;
   readonly leader?: string;
+  /** Of the largest member, for people: "12.5 MiB". */
+  readonly dbSize?: string;
   readonly leaderChangedAt?: string;
   readonly quorum?: { readonly size: number; readonly healthy: number; readonly tolerates: number };
   readonly members?: readonly MemberView[];

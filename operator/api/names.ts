@@ -50,6 +50,10 @@ export const ANNOTATIONS = {
   start: `${GROUP}/start`,
   /** On Pods: nonce of the last restart by request that they have gone through. */
   restart: `${GROUP}/restart`,
+  /** On Secrets with an authority: the request by which it was made. */
+  rotation: `${GROUP}/rotation`,
+  /** On Pods and claims: keys of labels and annotations that they have from `spec.inheritedMetadata`, as JSON. */
+  inherited: `${GROUP}/inherited`,
   /** On Services, budgets and the like: hash of what was applied, so that a field which is no longer wanted is seen. */
   appliedHash: `${GROUP}/applied-hash`,
 } as const;

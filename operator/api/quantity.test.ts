@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytesOf, compareQuantities, formatBytes, parseQuantity } from "./quantity.ts";
+import { bytesOf, compareQuantities, formatBytes, parseQuantity, shownBytes } from "./quantity.ts";
 
 test("parseQuantity() reads every suffix exactly", () => {
   const nano = 10n ** 9n;
@@ -70,4 +70,16 @@ test("formatBytes() keeps the amount and takes the greatest suffix", () => {
     assert.equal(formatBytes(bytes), text);
     assert.equal(bytesOf(text), bytes);
   }
+});
+
+test("shownBytes() is short", () => {
+  const table = [
+    [0, "0 B"],
+    [1023, "1023 B"],
+    [13_107_200, "12.5 MiB"],
+    [150 * 1024, "150 KiB"],
+    [8 * 1024 ** 3, "8 GiB"],
+    [5000 * 1024 ** 4, "5000 TiB"],
+  ] as const;
+  for (const [bytes, text] of table) assert.equal(shownBytes(bytes), text);
 });

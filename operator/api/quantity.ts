@@ -66,6 +66,18 @@ export function formatBytes(bytes: number): string {
   return `${rest}${suffix}`;
 }
 
+/** For people, in three digits or so: "0 B", "12.5 MiB". `bytes` 0 or more. */
+export function shownBytes(bytes: number): string {
+  let rest = bytes;
+  let unit = "B";
+  for (const next of ["KiB", "MiB", "GiB", "TiB"]) {
+    if (rest < 1024) break;
+    rest /= 1024;
+    unit = next;
+  }
+  return `${rest < 100 ? Math.round(rest * 10) / 10 : Math.round(rest)} ${unit}`;
+}
+
 function scaleOf(suffix: string): { readonly exponent: number; readonly shift: number } {
   const shift = BINARY[suffix];
   if (shift !== undefined) return { exponent: 0, shift };

@@ -6,7 +6,7 @@ import { isAddress, isNetwork } from "./addresses.ts";
 import { durationMs } from "./duration.ts";
 import type { EtcdClusterSpec, Passed, Text } from "./etcd-cluster.ts";
 import { bytesOf, compareQuantities, parseQuantity } from "./quantity.ts";
-import { type RunningVersions, versionProblem } from "./versions.ts";
+import { versionProblem } from "./versions.ts";
 
 export interface SpecProblem {
   /** Reason of the condition that tells of it. */
@@ -17,12 +17,6 @@ export interface SpecProblem {
   readonly value: string;
   readonly wrong: string;
   readonly remedy: string;
-}
-
-/** What a spec must fit beside itself. */
-export interface SpecContext {
-  /** Nothing while no member runs. */
-  readonly running?: RunningVersions;
 }
 
 /** No more problems than this are named: a person mends the first ones first. */
@@ -36,10 +30,10 @@ const MAX_VALUE_SHOWN = 80;
 type Found = Iterable<SpecProblem>;
 
 /** All that is wrong, in the order of the spec; empty when it can be acted on. */
-export function validateSpec(spec: EtcdClusterSpec, context: SpecContext = {}): readonly SpecProblem[] {
+export function validateSpec(spec: EtcdClusterSpec): readonly SpecProblem[] {
   const problems: SpecProblem[] = [];
   for (const check of CHECKS)
-    for (const problem of check(spec, context)) if (problems.length < MAX_PROBLEMS) problems.push(problem);
+    for (const problem of check(spec)) if (problems.length < MAX_PROBLEMS) problems.push(problem);
   return problems;
 }
 
@@ -48,7 +42,7 @@ export function problemText({ path, value, wrong, remedy }: SpecProblem): string
   return `${path} "${value}": ${wrong}; ${remedy}`;
 }
 
-const CHECKS: readonly ((spec: EtcdClusterSpec, context: SpecContext) => Found)[] = [
+const CHECKS: readonly ((spec: EtcdClusterSpec) => Found)[] = [
   checkReplicas,
   checkVersion,
   checkImage,
@@ -73,8 +67,8 @@ function* checkReplicas({ replicas }: EtcdClusterSpec): Found {
     yield problem("replicas", replicas, "it is not 1, 3, 5 or 7", "give an odd number up to 7");
 }
 
-function* checkVersion({ version }: EtcdClusterSpec, { running }: SpecContext): Found {
-  const found = versionProblem(version, running);
+function* checkVersion({ version }: EtcdClusterSpec): Found {
+  const found = versionProblem(version);
   if (found !== undefined) yield { ...problem("version", version, found.wrong, found.remedy), kind: found.kind };
 }
 

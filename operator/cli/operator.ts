@@ -4,7 +4,7 @@
  * sockets.
  */
 import { clusterBuilders } from "../cluster/builders.ts";
-import { Reconciler } from "../cluster/reconcile.ts";
+import { type PlanOf, Reconciler } from "../cluster/reconcile.ts";
 import type { EventSink, World } from "../cluster/world.ts";
 import type { EtcdAdmin } from "../etcd/etcd-admin.ts";
 import { plan } from "../plan/plan.ts";
@@ -35,6 +35,8 @@ export interface OperatorOptions {
   };
   /** The Lease was lost: the process must end, and never acts again. */
   readonly lost: (why: string) => void;
+  /** Absent: the operator's own; tests plant mistakes in it. */
+  readonly plan?: PlanOf;
 }
 
 /** Work that is under way when it is told to stop gets so long. */
@@ -60,7 +62,7 @@ export class Operator {
       failed: (what, error) => options.log("warn", what, { error: textOf(error) }),
       ...(metrics === undefined ? {} : { metrics: metrics.reflectors }),
     });
-    const reconciler = new Reconciler(this.#world(), clusterBuilders(options.defaults), plan);
+    const reconciler = new Reconciler(this.#world(), clusterBuilders(options.defaults), options.plan ?? plan);
     this.#controller = new Controller({
       name: "etcdcluster",
       time,

@@ -14,12 +14,14 @@ export function createClaim(acting: Acting, { object }: Of<"create-claim">): Pro
 }
 
 export async function markClaim({ world, cluster }: Acting, { claim, uid, marks }: Of<"mark-claim">): Promise<Acted> {
+  const labels = { ...marks.metadata?.labels };
   const annotations = {
+    ...marks.metadata?.annotations,
     ...(marks.state === undefined ? {} : { [ANNOTATIONS.state]: marks.state }),
     ...(marks.clusterId === undefined ? {} : { [ANNOTATIONS.clusterId]: marks.clusterId }),
     ...(marks.memberId === undefined ? {} : { [ANNOTATIONS.memberId]: marks.memberId }),
   };
-  await world.kube.patch(CLAIMS, keyOf(cluster.metadata.namespace, claim), { metadata: { uid, annotations } });
+  await world.kube.patch(CLAIMS, keyOf(cluster.metadata.namespace, claim), { metadata: { uid, labels, annotations } });
   return DONE;
 }
 

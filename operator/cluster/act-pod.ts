@@ -30,12 +30,14 @@ export async function markPod({ world, cluster }: Acting, { pod, uid, marks }: O
   return DONE;
 }
 
-function podPatch({ role, dropsRole, memberId, certificateHash }: PodMarks): object {
+function podPatch({ role, dropsRole, memberId, certificateHash, metadata }: PodMarks): object {
   return {
-    ...(role === undefined && dropsRole !== true
-      ? {}
-      : { labels: { [LABELS.role]: dropsRole === true ? null : role } }),
+    labels: {
+      ...metadata?.labels,
+      ...(role === undefined && dropsRole !== true ? {} : { [LABELS.role]: dropsRole === true ? null : role }),
+    },
     annotations: {
+      ...metadata?.annotations,
       ...(memberId === undefined ? {} : { [ANNOTATIONS.memberId]: memberId }),
       ...(certificateHash === undefined ? {} : { [ANNOTATIONS.certificateHash]: certificateHash }),
     },

@@ -275,7 +275,7 @@ test("an operator's own authority and what it signs are written in turn, and not
     return { ...acting, certificates: { secrets, seen: { ...acting.certificates.seen, secrets: texts } } };
   };
   const names = builders.secrets(world.acting.cluster).map(({ name }) => name);
-  const issue: Action = { kind: "issue-certificates", secrets: names, rotateCA: false };
+  const issue: Action = { kind: "issue-certificates", secrets: names };
   for (let round = 0; round < 3; round++) await act(seen(), issue);
   assert.deepEqual(
     world.kube.objects

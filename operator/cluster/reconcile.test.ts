@@ -7,7 +7,7 @@ import type { EtcdCluster, EtcdClusterStatus } from "../api/etcd-cluster.ts";
 import { exampleCluster } from "../api/example.ts";
 import type { Action, Happening, Plan } from "../plan/action.ts";
 import type { Observation } from "../plan/observation.ts";
-import { isConflict, type KubeObject } from "../runtime/kube.ts";
+import { isConflict, type Key, KubeError, type KubeObject, type Resource } from "../runtime/kube.ts";
 import { clusterBuilders } from "./builders.ts";
 import { CLUSTERS, PODS } from "./kinds.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -22,6 +22,8 @@ const WARNED: Happening = { type: "Warning", reason: "Wrong", message: "it is wr
 function place(plans: readonly Partial<Plan>[], before: EtcdClusterStatus = STATUS) {
   const time = new VirtualTime();
   const kube = new FakeKube({ time });
+  let stale: KubeObject | undefined;
+  const cached = () => stale ?? kube.objects.get(CLUSTERS, KEY);
   const events: ClusterEvent[] = [];
   const seen: Observation[] = [];
   const { metadata, status: _status, ...rest } = exampleCluster();
@@ -35,7 +37,11 @@ function place(plans: readonly Partial<Plan>[], before: EtcdClusterStatus = STAT
     events: { emit: (_about: KubeObject, event: ClusterEvent) => void events.push(event) },
     log: () => undefined,
     leaseLeftMs: () => 20_000,
-    caches: { ofCluster: () => [], get: () => undefined, watches: () => false },
+    caches: {
+      ofCluster: () => [],
+      get: (resource: Resource, { name }: Key) => (resource === CLUSTERS && name === KEY.name ? cached() : undefined),
+      watches: () => false,
+    },
   };
   let looks = 0;
   const reconciler = new Reconciler(world, clusterBuilders({ serverImage: "kvorum-server" }), (observation) => {
@@ -44,7 +50,11 @@ function place(plans: readonly Partial<Plan>[], before: EtcdClusterStatus = STAT
     return { action: { kind: "none" }, status: STATUS, events: [], againInMs: 30_000, ...plan };
   });
   const cluster = () => kube.objects.get(CLUSTERS, KEY) as unknown as EtcdCluster;
-  return { kube, time, events, seen, reconciler, cluster };
+  /** From now on the cache has the cluster as it is now. */
+  const freezeCache = () => {
+    stale = kube.objects.get(CLUSTERS, KEY);
+  };
+  return { kube, time, events, seen, reconciler, cluster, freezeCache };
 }
 
 const POD = {
@@ -54,14 +64,44 @@ const POD = {
 } as const;
 const ACT: Action = { kind: "create-pod", member: "example-0", object: POD };
 
-test("at rest a pass looks once, at the caches, and writes nothing that is known", async () => {
+test("at rest a pass looks once, at the caches, and asks the API server for nothing", async () => {
   const { reconciler, kube, seen } = place([{}]);
   assert.deepEqual(await reconciler.reconcile(KEY), { againInMs: 30_000, action: "none" });
   assert.equal(seen.length, 1);
+  assert.deepEqual(kube.calls, []);
+});
+
+test("a status is written from the cache, and from what is true now where the cache is behind", async () => {
+  const status = { ...STATUS, nextMemberSerial: 1 };
+  const near = place([{ status, events: [CREATED] }]);
+  await near.reconciler.reconcile(KEY);
   assert.deepEqual(
-    kube.calls.map(({ verb }) => verb),
-    ["get"],
+    near.kube.calls.map(({ verb }) => verb),
+    ["patch"],
   );
+  const behind = place([{ status, events: [CREATED] }]);
+  behind.freezeCache();
+  behind.kube.objects.patch(CLUSTERS, KEY, { metadata: { labels: { changed: "since" } } });
+  await behind.reconciler.reconcile(KEY);
+  assert.equal(behind.cluster().status?.nextMemberSerial, 1);
+  assert.equal(behind.seen.length, 2);
+  assert.equal(
+    behind.seen[1]?.cluster.metadata.resourceVersion !== behind.seen[0]?.cluster.metadata.resourceVersion,
+    true,
+  );
+  assert.deepEqual(
+    behind.events.map(({ reason }) => reason),
+    ["Tried"],
+    "told once",
+  );
+});
+
+test("a cluster that the cache still has and that is gone is not worked on", async () => {
+  const { reconciler, kube, freezeCache } = place([{ action: ACT }]);
+  freezeCache();
+  kube.objects.delete(CLUSTERS, KEY, {});
+  assert.equal((await reconciler.reconcile(KEY)).action, "gone");
+  assert.equal(kube.objects.all(PODS).length, 0);
 });
 
 test("what is to be done is decided once more by what is true now, written down, and then done", async () => {
@@ -138,9 +178,9 @@ test("numbers that move all the time are no reason to write", async () => {
   const first = writes();
   await reconciler.reconcile(KEY);
   assert.equal(writes(), first, "soon after");
-  await time.advance(61_000);
+  await time.advance(121_000);
   await reconciler.reconcile(KEY);
-  assert.equal(writes(), first + 1, "a minute later");
+  assert.equal(writes(), first + 1, "two minutes later");
 });
 
 test("a cluster that is not there is no work", async () => {
@@ -153,4 +193,33 @@ test("while the cluster is not yet born, or something is under way, nothing is d
   const unborn = place([{}], { observedGeneration: -1 });
   await unborn.reconciler.reconcile(KEY);
   assert.ok(unborn.kube.calls.some(({ verb, resource }) => verb === "list" && resource === PODS));
+});
+
+test("what the API server refuses is known to the next pass, until it is taken", async () => {
+  const { reconciler, kube, seen } = place([{ action: ACT }]);
+  const why = 'pods "example-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2';
+  for (const [status, reason] of [
+    [500, "InternalError"],
+    [409, "Conflict"],
+    [429, "TooManyRequests"],
+  ] as const) {
+    kube.faults.once({ verb: "create" }, { kind: "refuse", status, reason });
+    await assert.rejects(reconciler.reconcile(KEY));
+  }
+  await assert.doesNotReject(reconciler.reconcile(KEY), "it is made, and made already the next time");
+  assert.deepEqual(
+    seen.map(({ refusals }) => refusals),
+    seen.map(() => undefined),
+    "no other failure says that the object is refused",
+  );
+  kube.before = ({ verb }) => {
+    if (verb === "create") throw new KubeError(why, 403, "Forbidden");
+  };
+  await assert.rejects(reconciler.reconcile(KEY));
+  await assert.rejects(reconciler.reconcile(KEY));
+  assert.deepEqual([...(seen.at(-1)?.refusals ?? [])], [["Pod/example-0", why]]);
+  kube.before = undefined;
+  await reconciler.reconcile(KEY);
+  await reconciler.reconcile(KEY);
+  assert.equal(seen.at(-1)?.refusals, undefined);
 });

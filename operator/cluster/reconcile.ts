@@ -7,18 +7,23 @@ import type { EtcdCluster } from "../api/etcd-cluster.ts";
 import { EtcdRefusal } from "../etcd/etcd-admin.ts";
 import type { Action, Happening, Plan } from "../plan/action.ts";
 import type { Builders } from "../plan/builders.ts";
+import { refusableKey } from "../plan/refused.ts";
 import { isConflict, type Key, KubeError, type KubeObject } from "../runtime/kube.ts";
 import { type StatusOutcome, StatusWriter } from "../runtime/status-writer.ts";
 import { act } from "./act.ts";
 import type { Acted } from "./acted.ts";
 import { CLUSTERS } from "./kinds.ts";
 import { type Observed, Observer } from "./observe.ts";
+import { Refusals } from "./refusals.ts";
 import type { World } from "./world.ts";
 
 /** After something was done its effect is looked at so soon. */
 const SOON_MS = 200;
 /** After a refusal the reason has mostly gone in a few seconds. */
 const REFUSED_MS = 3000;
+
+/** Sizes and indexes of a cluster that is written to are shown so late: one write each time, for each cluster. */
+const VOLATILE_PAUSE_MS = 120_000;
 
 /** Fields of the status that move all the time, and would wake the next pass each time that they are written. */
 const VOLATILE = ["raftIndex", "appliedIndex", "dbSize", "dbSizeInUse"];
@@ -40,6 +45,7 @@ export class Reconciler {
   readonly #builders: Builders;
   readonly #planOf: PlanOf;
   readonly #observer: Observer;
+  readonly #refusals = new Refusals();
   /** Where nothing is done after it: what does not matter much may wait. */
   readonly #statusAtRest: StatusWriter;
   /** Where something is done after it: what was learnt must be written down before. */
@@ -53,16 +59,19 @@ export class Reconciler {
     this.#planOf = planOf;
     this.#observer = new Observer(world, builders);
     const writing = { kube: world.kube, time: world.time, resource: CLUSTERS, volatile: VOLATILE };
-    this.#statusAtRest = new StatusWriter(writing);
+    this.#statusAtRest = new StatusWriter({ ...writing, volatilePauseMs: VOLATILE_PAUSE_MS });
     this.#statusBefore = new StatusWriter({ ...writing, pauseMs: 0, volatilePauseMs: 0 });
   }
 
   /** Rejects when something could not be read or its end is unknown: the caller comes back, later each time. */
   async reconcile(key: Key): Promise<Pass> {
+    const rest = await this.#lookAtRest(key);
+    if (rest !== undefined) return rest;
     const cluster = await this.#world.kube.get<EtcdClusterObject>(CLUSTERS, key);
     if (cluster === undefined) return this.#forget(key);
     this.#remember(key, cluster.metadata.uid);
-    const { plan, observed } = await this.#decide(cluster);
+    const observed = await this.#observer.observe(cluster, true);
+    const plan = this.#plan(observed);
     this.#tell(cluster, observed.problems.map(certificateProblem));
     if (plan.action.kind === "none") return this.#rest(cluster, plan);
     const outcome = await this.#statusBefore.write(cluster, plan.status);
@@ -78,15 +87,31 @@ export class Reconciler {
     return { againInMs, action: "none" };
   }
 
-  /** At rest the caches are enough; what is to be done is decided by what is true now. */
-  async #decide(cluster: EtcdClusterObject): Promise<{ plan: Plan; observed: Observed }> {
-    if (cluster.status?.operation === undefined && cluster.status?.initialized === true) {
-      const observed = await this.#observer.observe(cluster, false);
-      const plan = this.#planOf(observed.observation, this.#builders);
-      if (plan.action.kind === "none") return { plan, observed };
+  /**
+   * At rest the caches are enough: many clusters that want nothing must not weigh on the API server. Nothing when the
+   * cluster is not known to be at rest, or something is to be done, which is decided by what is true now.
+   */
+  async #lookAtRest(key: Key): Promise<Pass | undefined> {
+    const cluster = this.#world.caches.get(CLUSTERS, key) as EtcdClusterObject | undefined;
+    if (cluster?.status?.initialized !== true || cluster.status.operation !== undefined) return undefined;
+    this.#remember(key, cluster.metadata.uid);
+    const observed = await this.#observer.observe(cluster, false);
+    const plan = this.#plan(observed);
+    if (plan.action.kind !== "none") return undefined;
+    try {
+      const pass = await this.#rest(cluster, plan);
+      this.#tell(cluster, observed.problems.map(certificateProblem));
+      return pass;
+    } catch (error) {
+      // The cache is behind: what the status is made from must be read.
+      if (isConflict(error)) return undefined;
+      throw error;
     }
-    const observed = await this.#observer.observe(cluster, true);
-    return { plan: this.#planOf(observed.observation, this.#builders), observed };
+  }
+
+  #plan({ observation }: Observed): Plan {
+    const refusals = this.#refusals.of(observation.cluster.metadata.uid);
+    return this.#planOf(refusals === undefined ? observation : { ...observation, refusals }, this.#builders);
   }
 
   /** What people are told of what went well is told when it has; of what is wrong, in any case. */
@@ -104,6 +129,8 @@ export class Reconciler {
       this.#failed(cluster, action, error);
       throw error;
     }
+    const key = refusableKey(action);
+    if (key !== undefined) this.#refusals.taken(cluster.metadata.uid, key);
     this.#tell(cluster, acted.result === "done" ? events : events.filter(isWarning));
     if (acted.result === "done") {
       this.#world.log("info", "acted", fields);
@@ -117,6 +144,8 @@ export class Reconciler {
   /** A conflict is no failure: somebody was faster, and is looked at again. */
   #failed(cluster: EtcdClusterObject, action: Action, error: unknown): void {
     if (isConflict(error)) return;
+    const key = refusableKey(action);
+    if (key !== undefined) this.#refusals.failed(cluster.metadata.uid, key, error);
     if (error instanceof KubeError || error instanceof EtcdRefusal)
       this.#tell(cluster, [{ ...refusedEvent(action, error.message), reason: "ActionFailed" }]);
   }
@@ -141,6 +170,7 @@ export class Reconciler {
   }
 
   #drop(uid: string): void {
+    this.#refusals.forget(uid);
     this.#observer.forget(uid);
   }
 }

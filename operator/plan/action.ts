@@ -4,6 +4,7 @@
  */
 import type { EtcdClusterSpec, EtcdClusterStatus } from "../api/etcd-cluster.ts";
 import type { ClaimState } from "../api/names.ts";
+import type { MetadataChange } from "../resources/inherited.ts";
 
 /** An object as it is to be, without what the API server adds. */
 export interface Desired {
@@ -21,8 +22,11 @@ export type Action =
   | { readonly kind: "accept-spec"; readonly spec: EtcdClusterSpec }
   | { readonly kind: "add-finalizer" }
   | { readonly kind: "drop-finalizer" }
-  /** Issues or renews what the operator's own authority signs. */
-  | { readonly kind: "issue-certificates"; readonly secrets: readonly string[]; readonly rotateCA: boolean }
+  /**
+   * Issues or renews what the operator's own authority signs. With `rotation`, the text of a request, `secrets` are
+   * authorities, each of which is replaced once for it.
+   */
+  | { readonly kind: "issue-certificates"; readonly secrets: readonly string[]; readonly rotation?: string }
   | { readonly kind: "create-claim"; readonly member: string; readonly object: Desired }
   | { readonly kind: "mark-claim"; readonly claim: string; readonly uid: string; readonly marks: ClaimMarks }
   | { readonly kind: "grow-claim"; readonly claim: string; readonly uid: string; readonly size: string }
@@ -54,6 +58,8 @@ export interface ClaimMarks {
   readonly state?: ClaimState;
   readonly clusterId?: string;
   readonly memberId?: string;
+  /** Inherited labels and annotations that are to change; null: that is to go. */
+  readonly metadata?: MetadataChange;
 }
 
 export interface PodMarks {
@@ -62,6 +68,7 @@ export interface PodMarks {
   readonly dropsRole?: boolean;
   readonly memberId?: string;
   readonly certificateHash?: string;
+  readonly metadata?: MetadataChange;
 }
 
 /** What people are told beside the status. */

@@ -4,6 +4,7 @@
  */
 import type { EtcdCluster } from "../api/etcd-cluster.ts";
 import type { ClaimState } from "../api/names.ts";
+import type { SecretNeed } from "../resources/secret-needs.ts";
 import type { Desired } from "./action.ts";
 
 /** What is wrong with a spec: where, and what to do about it. */
@@ -37,14 +38,7 @@ export interface ClaimNeed {
   readonly clusterId: string | undefined;
 }
 
-/** A Secret with a certificate that members or clients need. */
-export interface SecretNeed {
-  readonly name: string;
-  /** Who fills it. */
-  readonly by: "operator" | "cert-manager" | "person";
-  /** Whether members load it, so that they have to show that they did. */
-  readonly isLoaded: boolean;
-}
+export type { SecretNeed };
 
 export interface Builders {
   /** Everything wrong with the spec that was asked for, bounded; none when it is good. */

@@ -1,6 +1,5 @@
 /** Which certificates there are, and whether members have loaded them: a changed file is not yet a used one. */
-import { utf8Bytes } from "../../server/base/bytes.ts";
-import { sha256 } from "../../server/base/digest.ts";
+import { shortHash } from "../resources/short-hash.ts";
 import type { Member } from "./members.ts";
 import type { SecretFacts } from "./observation.ts";
 import type { View } from "./view.ts";
@@ -18,9 +17,4 @@ export function certificateHash(view: View): string | undefined {
 export function hasLoaded(member: Member, secret: SecretFacts): boolean | undefined {
   if (member.loadedCertificates === undefined || secret.fingerprints === undefined) return undefined;
   return secret.fingerprints.every((fingerprint) => member.loadedCertificates?.includes(fingerprint));
-}
-
-/** 16 digits of lower-case hex. */
-export function shortHash(text: string): string {
-  return [...sha256(utf8Bytes(text)).subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

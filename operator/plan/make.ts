@@ -1,7 +1,8 @@
 /** Actions that make a member's Pod or claim, with all that they depend on. */
 import { ANNOTATIONS, claimName } from "../api/names.ts";
+import { shortHash } from "../resources/short-hash.ts";
 import type { Action, Desired } from "./action.ts";
-import { certificateHash, shortHash } from "./loaded.ts";
+import { certificateHash } from "./loaded.ts";
 import type { Member } from "./members.ts";
 import { type View, wasVoter } from "./view.ts";
 

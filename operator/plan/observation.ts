@@ -7,7 +7,7 @@ import type { ClaimState } from "../api/names.ts";
 
 export interface Observation {
   readonly now: number;
-  /** Read from the API server itself, not from a cache. */
+  /** Read from the API server itself before anything is done; a plan that is made from a cache may only find nothing to do. */
   readonly cluster: EtcdCluster;
   /** The last spec that was found good, from the ConfigMap that keeps it. */
   readonly acceptedSpec: EtcdClusterSpec | undefined;
@@ -20,8 +20,11 @@ export interface Observation {
   readonly budget: BudgetFacts | undefined;
   readonly nodes: ReadonlyMap<string, NodeFacts>;
   readonly secrets: ReadonlyMap<string, SecretFacts>;
-  /** Children, as keys of `children`, whose last apply the API server refused: they are tried again after all else. */
-  readonly refusedChildren?: readonly string[];
+  /**
+   * What the API server would not take when it was last tried, by "Kind/name": a quota, an admission policy, a field that
+   * it does not know. Children among them are tried again after all else.
+   */
+  readonly refusals?: ReadonlyMap<string, string>;
   /** What is due with the operator's own certificates, as those who know them say; absent: only missing ones are. */
   readonly certificatesDue?: readonly { readonly secret: string; readonly why: string }[];
   readonly storageClasses: ReadonlyMap<string, { readonly allowsExpansion: boolean }>;
@@ -115,6 +118,8 @@ export interface SecretFacts {
   readonly caHash: string | undefined;
   readonly notBefore: number | undefined;
   readonly notAfter: number | undefined;
+  /** Of an authority: the request by which it was made. */
+  readonly rotation?: string;
   /** SHA-256 of the DER form in hex, of every certificate in it, leaf and authorities. */
   readonly fingerprints?: readonly string[];
 }

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLUSTER_ID, idOf, NOW, nextFor, planFor, type Sight, see, told } from "../../test/operator/observations.ts";
 import { plainBuilders } from "../../test/operator/plain-builders.ts";
-import type { EtcdClusterSpec } from "../api/etcd-cluster.ts";
+import type { EtcdClusterSpec, EtcdClusterStatus } from "../api/etcd-cluster.ts";
 import { exampleSpec } from "../api/example.ts";
 import { ANNOTATIONS } from "../api/names.ts";
+import type { MetadataChange } from "../resources/inherited.ts";
+import type { Observation } from "./observation.ts";
 import { plan, STEPS } from "./plan.ts";
 import { toTime } from "./time.ts";
 
@@ -573,7 +575,7 @@ test("scale up: it rests after a failure, and asks a person after the third", ()
   assert.equal(nextFor(WELL, failed(1, 59_000)), "none");
   assert.equal(nextFor(WELL, failed(1, 60_000)), "create-claim c-3");
   assert.equal(nextFor(WELL, failed(2, 60_000)), "none");
-  assert.equal(nextFor(WELL, failed(3, 3_600_000)), "ProgressDeadlineExceeded");
+  assert.equal(nextFor(WELL, { ...failed(3, 3_600_000), floor: 2 }), "ProgressDeadlineExceeded");
   assert.equal(
     nextFor(WELL, { ...failed(3, 0), metadata: { generation: 2 } }),
     "create-claim c-3",
@@ -696,12 +698,159 @@ test("certificates: our own are issued before anything is made, others are await
   );
 });
 
-test("rotate-certs asks for a new authority, once", () => {
-  const own = plainBuilders({ secrets: [{ name: "c-peer-tls", by: "operator", isLoaded: false }] });
-  const secrets = new Map([["c-peer-tls", { hash: "1", caHash: "1", notBefore: 0, notAfter: NOW * 2 }]]);
-  const rotated = planFor(WELL, { ask: { rotateCertificates: "1" }, more: { secrets } }, own);
-  assert.equal(told(rotated.action), "issue c-peer-tls with a new authority");
-  assert.deepEqual(rotated.status.handledRequests, { rotateCertificates: "1" });
+test("rotate-certs asks for new authorities until they are there, and then it is handled", () => {
+  const own = plainBuilders({
+    secrets: [
+      { name: "c-client-ca", by: "operator", isLoaded: false, isAuthority: true },
+      { name: "c-peer-ca", by: "operator", isLoaded: false, isAuthority: true },
+      { name: "c-peer-tls", by: "operator", isLoaded: false },
+    ],
+  });
+  const there = { hash: "1", caHash: "1", notBefore: 0, notAfter: NOW * 2 };
+  const rotate = (clientBy: string | undefined, peerBy: string | undefined) =>
+    planFor(
+      WELL,
+      {
+        ask: { rotateCertificates: "2" },
+        more: {
+          secrets: new Map([
+            ["c-client-ca", clientBy === undefined ? there : { ...there, rotation: clientBy }],
+            ["c-peer-ca", peerBy === undefined ? there : { ...there, rotation: peerBy }],
+            ["c-peer-tls", there],
+          ]),
+        },
+      },
+      own,
+    );
+  const first = rotate(undefined, "1");
+  assert.equal(told(first.action), "issue c-client-ca c-peer-ca with a new authority");
+  assert.equal(first.status.handledRequests, undefined, "a call that fails is made again");
+  assert.equal(told(rotate("2", "1").action), "issue c-peer-ca with a new authority", "each once");
+  const done = rotate("2", "2");
+  assert.equal(told(done.action), "none");
+  assert.deepEqual(done.status.handledRequests, { rotateCertificates: "2" });
+});
+
+/** Three new members could not join, and the spec has not been changed since. */
+const IN_VAIN: Partial<EtcdClusterStatus> = {
+  observedGeneration: see(WELL).cluster.metadata.generation,
+  lastOperation: {
+    id: "scaleup-c-5-1",
+    type: "ScaleUp",
+    step: "TakingBack",
+    startedAt: toTime(NOW - 3_600_000),
+    attempts: 3,
+    message: "no node takes its Pod",
+    result: "Failed",
+    endedAt: toTime(NOW - 1_800_000),
+  },
+};
+const FIVE_WANTED = { replicas: 5 };
+
+table("growth given up", [
+  [
+    "the budget is for those that there are",
+    WELL,
+    "apply PodDisruptionBudget/c",
+    { spec: FIVE_WANTED, status: IN_VAIN },
+  ],
+  ["nobody is added", WELL, "ProgressDeadlineExceeded", { spec: FIVE_WANTED, status: IN_VAIN, floor: 2 }],
+  [
+    "another spec is tried, after the budget has risen",
+    WELL,
+    "apply PodDisruptionBudget/c",
+    { spec: FIVE_WANTED, status: { ...IN_VAIN, observedGeneration: 0 }, floor: 2 },
+  ],
+  [
+    "a roll-out goes on",
+    "0 leader old; 1 voter; 2 voter old",
+    "delete-pod c-2",
+    { spec: FIVE_WANTED, status: IN_VAIN, floor: 2 },
+  ],
+  [
+    "a request is carried out",
+    WELL,
+    "move-leader c-0 to c-2",
+    { spec: FIVE_WANTED, status: IN_VAIN, floor: 2, ask: { moveLeader: "c-2:1" } },
+  ],
+]);
+
+test("growth given up is said in Stalled while other work goes on, and is not forgotten over it", () => {
+  for (const text of [WELL, "0 leader old; 1 voter; 2 voter old"]) {
+    const { status } = planFor(text, { spec: FIVE_WANTED, status: IN_VAIN, floor: 2 });
+    const stalled = status.conditions?.find(({ type }) => type === "Stalled");
+    assert.deepEqual([stalled?.status, stalled?.reason], ["True", "ProgressDeadlineExceeded"], text);
+    assert.equal(status.lastOperation?.attempts, 3, text);
+  }
+  const refused = planFor(WELL, { ask: { replaceMember: "c-1:1" }, status: IN_VAIN, floor: 2 });
+  assert.deepEqual(refused.status.handledRequests, { replaceMember: "c-1:1" });
+  assert.ok(refused.events.some(({ reason }) => reason === "RequestRefused"));
+});
+
+test("what the API server refuses is said in conditions, and other work goes on", () => {
+  const ready = (text: string, refusals: Observation["refusals"], sight: Sight = {}) => {
+    const made = planFor(text, { ...sight, more: { ...sight.more, ...(refusals && { refusals }) } });
+    const of = (type: string) => made.status.conditions?.find((one) => one.type === type);
+    return {
+      action: told(made.action),
+      ready: of("Ready"),
+      reconciling: of("Reconciling"),
+      volumes: of("VolumesReady"),
+    };
+  };
+  const quota = "exceeded quota";
+  const lost = "0 leader; 1 voter no-pod; 2 voter";
+  assert.equal(ready(lost, undefined).ready?.reason, "Repairing");
+  const pod = ready(lost, new Map([["Pod/c-1", quota]]));
+  assert.match(pod.action, /^create-pod c-1/, "it is tried again");
+  assert.deepEqual(
+    [pod.ready?.status, pod.ready?.reason, pod.reconciling?.reason],
+    ["False", "ObjectRefused", "ObjectRefused"],
+  );
+  assert.match(pod.ready?.message ?? "", /Pod\/c-1 was refused.*exceeded quota/);
+  const other = ready(lost, new Map([["Pod/c-2", quota]]));
+  assert.equal(other.ready?.reason, "Repairing", "only what is tried now");
+  const children = new Map([...see(WELL).children].filter(([key]) => !key.startsWith("Service/")));
+  const service = new Map([["Service/c-peers", "denied by a policy"]]);
+  assert.match(
+    ready("0 leader old; 1 voter old; 2 voter old", service, { more: { children } }).action,
+    /^delete-pod c-2/,
+  );
+  const last = ready(WELL, service, { more: { children } });
+  assert.deepEqual([last.action, last.ready?.reason], ["apply Service/c-peers", "ObjectRefused"]);
+  const claims = new Map(["c-0", "c-1", "c-2"].map((name) => [`PersistentVolumeClaim/data-${name}`, quota]));
+  const small = "0 leader small; 1 voter small; 2 voter small old";
+  assert.equal(ready(small, undefined).action, "grow-claim data-c-0");
+  const grown = ready(small, claims);
+  assert.match(grown.action, /^delete-pod c-2/);
+  assert.equal(grown.volumes?.reason, "ExpansionRefused");
+  assert.equal(ready("0 leader small; 1 voter small; 2 voter small", claims).action, "grow-claim data-c-0");
+});
+
+test("inherited labels and annotations come to Pods and claims where they are, and go with the wish", () => {
+  const spec = { inheritedMetadata: { labels: { team: "blue" }, annotations: { "example.com/a": "1" } } };
+  const first = planFor(WELL, { spec });
+  assert.equal(first.action.kind, "mark-pod");
+  const marks = (first.action as { marks: { metadata: MetadataChange } }).marks.metadata;
+  assert.deepEqual(marks.labels, { team: "blue" });
+  assert.equal(marks.annotations["example.com/a"], "1");
+  const mark = marks.annotations[ANNOTATIONS.inherited] as string;
+  const had = { labels: { team: "blue" }, annotations: { "example.com/a": "1", [ANNOTATIONS.inherited]: mark } };
+  const marked = (seen: Observation): Observation => ({
+    ...seen,
+    pods: seen.pods.map((pod) => ({
+      ...pod,
+      labels: { ...pod.labels, ...had.labels },
+      annotations: { ...pod.annotations, ...had.annotations },
+    })),
+  });
+  const claim = plan(marked(see(WELL, { spec })), plainBuilders()).action;
+  assert.deepEqual([claim.kind, "claim" in claim && claim.claim], ["mark-claim", "data-c-0"], "then claims");
+  const gone = plan(marked(see(WELL)), plainBuilders()).action;
+  assert.deepEqual("marks" in gone && "metadata" in gone.marks && gone.marks.metadata, {
+    labels: { team: null },
+    annotations: { "example.com/a": null, [ANNOTATIONS.inherited]: null },
+  });
 });
 
 test("a plan is pure: the same observation gives the same plan, and is left as it was", () => {

@@ -16,17 +16,18 @@ import { children, refusedChildren } from "./steps/children.ts";
 import { deletion } from "./steps/deletion.ts";
 import { hibernate } from "./steps/hibernate.ts";
 import { identity } from "./steps/identity.ts";
+import { inherited } from "./steps/inherited.ts";
 import { missingPods } from "./steps/missing-pods.ts";
 import { pause } from "./steps/pause.ts";
 import { quorumLoss } from "./steps/quorum-loss.ts";
 import { repair } from "./steps/repair.ts";
 import { requests } from "./steps/requests.ts";
 import { rollout } from "./steps/rollout.ts";
-import { scale } from "./steps/scale.ts";
+import { growthStalled, scale } from "./steps/scale.ts";
 import { unfinished } from "./steps/unfinished.ts";
 import { upgrade } from "./steps/upgrade.ts";
 import { validity } from "./steps/validity.ts";
-import { fileSystems, volumes } from "./steps/volumes.ts";
+import { fileSystems, refusedVolumes, volumes } from "./steps/volumes.ts";
 import { lookAt, type View } from "./view.ts";
 
 export interface Step {
@@ -54,6 +55,7 @@ export const STEPS: readonly Step[] = [
   { name: "alarms left behind", decide: alarms },
   // Before anything that may wait for health: certificates that are not read in time end all health.
   { name: "certificates loaded", decide: reloading },
+  { name: "inherited metadata", decide: inherited },
   { name: "repair", decide: repair },
   { name: "volumes", decide: volumes },
   { name: "upgrade", decide: upgrade },
@@ -62,6 +64,8 @@ export const STEPS: readonly Step[] = [
   { name: "file systems", decide: fileSystems },
   { name: "requests", decide: requests },
   { name: "children that were refused", decide: refusedChildren },
+  { name: "volumes that were refused", decide: refusedVolumes },
+  { name: "growth given up", decide: growthStalled },
 ];
 
 const AFTER_ACTION_MS = 500;

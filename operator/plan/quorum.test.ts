@@ -13,8 +13,22 @@ test("tolerance() is what may still be lost", () => {
   );
 });
 
-test("the budget's floor is of the larger of what is and what is to be", () => {
-  assert.equal(budgetFloor(3, 5), 3);
-  assert.equal(budgetFloor(5, 3), 3);
-  assert.equal(budgetFloor(1, 3), 2);
+test("the budget's floor is the quorum of the larger of what is and what is to be", () => {
+  const table: readonly [voters: number, wanted: number, floor: number][] = [
+    [0, 3, 2],
+    [1, 3, 2],
+    [2, 3, 2],
+    [3, 3, 2],
+    [3, 5, 3],
+    [5, 3, 3],
+    [4, 3, 3],
+    [3, 1, 2],
+    [7, 7, 4],
+  ];
+  for (const [voters, wanted, floor] of table) assert.equal(budgetFloor(voters, wanted), floor, `${voters}, ${wanted}`);
+});
+
+test("the floor rises before a member is added and falls only after one is gone", () => {
+  assert.deepEqual([budgetFloor(3, 3), budgetFloor(3, 5), budgetFloor(4, 5), budgetFloor(5, 5)], [2, 3, 3, 3]);
+  assert.deepEqual([budgetFloor(5, 5), budgetFloor(5, 3), budgetFloor(4, 3), budgetFloor(3, 3)], [3, 3, 3, 2]);
 });

@@ -7,6 +7,7 @@ import type { EtcdCluster, Passed } from "../api/etcd-cluster.ts";
 import { ANNOTATIONS, LABELS, PORTS, peerServiceName } from "../api/names.ts";
 import { type Desired, given, listed } from "./desired.ts";
 import { imageOf } from "./image.ts";
+import { inheritanceMark, inheritedBy } from "./inherited.ts";
 import { dataVolume, MEMBER_CONTAINER, type MemberStart, type OperatorDefaults } from "./member.ts";
 import { metadataOf } from "./metadata.ts";
 import { probesOf } from "./probes.ts";
@@ -37,7 +38,7 @@ export function memberPod(cluster: EtcdCluster, start: MemberStart, defaults: Op
         [LABELS.version]: cluster.spec.version,
         ...(start.role === undefined ? {} : { [LABELS.role]: start.role }),
       },
-      annotations: podAnnotations(cluster, start, defaults),
+      annotations: { ...podAnnotations(cluster, start, defaults), ...inheritanceMark(inheritedBy(cluster, "pod")) },
     }),
     spec: {
       hostname: member,

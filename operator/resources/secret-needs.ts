@@ -8,6 +8,8 @@ export interface SecretNeed {
   readonly by: "operator" | "cert-manager" | "person";
   /** Members load it, and show in their metrics that they did. */
   readonly isLoaded: boolean;
+  /** It holds an authority of the operator's own. */
+  readonly isAuthority?: boolean;
 }
 
 /** Sources before what is made of them; each once. */
@@ -21,7 +23,7 @@ export function secretNeeds(cluster: EtcdCluster): readonly SecretNeed[] {
   if (client.mode === "Mutual") {
     for (const { secretRef } of extraTrust)
       if (secretRef !== undefined) all.push({ name: secretRef.name, by: "person", isLoaded: false });
-    all.push(own(authoritySecretName(name, "client"), false));
+    all.push(authorityNeed(name, "client"));
   }
   if (client.mode !== "Disabled") all.push(own(tlsSecretName(name, "server"), true));
   if (peer.mode !== "Disabled") all.push(own(tlsSecretName(name, "peer"), true));
@@ -35,5 +37,9 @@ function sourceNeeds(cluster: string, purpose: "server" | "peer", source: Certif
   if (source?.certManager !== undefined)
     return [{ name: issuedSecretName(cluster, purpose), by: "cert-manager", isLoaded: false }];
   const authority: AuthorityPurpose = purpose === "server" ? "client" : "peer";
-  return [{ name: authoritySecretName(cluster, authority), by: "operator", isLoaded: false }];
+  return [authorityNeed(cluster, authority)];
+}
+
+function authorityNeed(cluster: string, purpose: AuthorityPurpose): SecretNeed {
+  return { name: authoritySecretName(cluster, purpose), by: "operator", isLoaded: false, isAuthority: true };
 }

@@ -7,13 +7,12 @@
  * it: who the members are, sizes of volumes, certificates (files are read again), inherited metadata, and everything
  * that only the operator acts on.
  */
-import { utf8Bytes } from "../../server/base/bytes.ts";
-import { sha256 } from "../../server/base/digest.ts";
 import type { EtcdCluster, EtcdClusterSpec, Quantity } from "../api/etcd-cluster.ts";
 import { bytesOf } from "../api/quantity.ts";
 import { canonicalJson } from "./canonical.ts";
 import { imageOf } from "./image.ts";
 import type { OperatorDefaults } from "./member.ts";
+import { shortHash } from "./short-hash.ts";
 
 /**
  * Raised only when every member of every cluster must be restarted for a change of the operator itself. A field that
@@ -21,12 +20,9 @@ import type { OperatorDefaults } from "./member.ts";
  */
 const EPOCH = 1;
 
-const HASH_BYTES = 8;
-
 /** 16 digits of lower-case hex; the same for all members of a cluster. */
 export function templateHash(cluster: EtcdCluster, defaults: OperatorDefaults): string {
-  const digest = sha256(utf8Bytes(canonicalJson(intent(cluster.spec, defaults))));
-  return Array.from(digest.subarray(0, HASH_BYTES), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return shortHash(canonicalJson(intent(cluster.spec, defaults)));
 }
 
 function intent(spec: EtcdClusterSpec, defaults: OperatorDefaults): object {

@@ -3,6 +3,7 @@ import { assert } from "../../server/base/assert.ts";
 import type { EtcdCluster } from "../api/etcd-cluster.ts";
 import { ANNOTATIONS, type ClaimState, claimName, LABELS } from "../api/names.ts";
 import { type Desired, given } from "./desired.ts";
+import { inheritanceMark, inheritedBy } from "./inherited.ts";
 import { metadataOf } from "./metadata.ts";
 
 export interface ClaimStart {
@@ -31,6 +32,7 @@ export function volumeClaim(cluster: EtcdCluster, { member, state, clusterId }: 
         [ANNOTATIONS.clusterUid]: metadata.uid,
         [ANNOTATIONS.state]: state,
         ...(clusterId === undefined ? {} : { [ANNOTATIONS.clusterId]: clusterId }),
+        ...inheritanceMark(inheritedBy(cluster, "claim")),
       },
       isOwned: reclaim.onDelete === "Delete",
     }),

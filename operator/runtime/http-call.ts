@@ -44,12 +44,9 @@ export async function exchange(
   { limitMs, maxBytes }: { readonly limitMs: number; readonly maxBytes: number },
 ): Promise<Answer> {
   let stop = (_: Error) => {};
-  const late = new KubeError(
-    `${named(request)}: no whole answer within ${limitMs} ms: nobody knows whether it was done`,
-  );
-  let isLate = false;
+  let late: KubeError | undefined;
   const timer = time.after(limitMs, () => {
-    isLate = true;
+    late = new KubeError(`${named(request)}: no whole answer within ${limitMs} ms: nobody knows whether it was done`);
     stop(late);
   });
   try {
@@ -63,7 +60,7 @@ export async function exchange(
       if (!response.complete) destroy();
     }
   } catch (error) {
-    throw isLate ? late : broken(request, error);
+    throw late ?? broken(request, error);
   } finally {
     timer.cancel();
   }

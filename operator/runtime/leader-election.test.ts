@@ -83,6 +83,27 @@ describe("LeaderElection", () => {
     assert.equal(lease()?.spec?.leaseTransitions, 1);
   });
 
+  it("without a leader it is never longer than the Lease lasts and one look: 33 s, whenever the leader ends", async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const time = new VirtualTime({ seed });
+      const fake = new FakeKube({ time });
+      const one = candidate(fake, time, "one");
+      one.election.start();
+      await time.settle();
+      const two = candidate(fake, time, "two");
+      two.election.start();
+      await time.advance(20_000 + seed * 777);
+      const renewed = Date.parse((fake.objects.get(LEASES, KEY) as Lease).spec?.renewTime ?? "");
+      // As if its process had been killed: no call of its own arrives, and it hears of nothing.
+      fake.before = ({ verb }) => {
+        if (verb === "patch" && !two.election.isLeader && time.now() - renewed < 29_000) throw new Error("killed");
+      };
+      while (!two.election.isLeader) await time.advance(100);
+      const tookMs = time.now() - renewed;
+      assert.ok(tookMs >= 30_000 && tookMs <= 33_100, `seed ${seed}: ${tookMs} ms after the last renewal`);
+    }
+  });
+
   it("goes by its own clock: times in the Lease that lie hours off change nothing", async () => {
     const { time, fake } = opened();
     const one = candidate(fake, time, "one");

@@ -46,6 +46,7 @@ export interface LeaderElectionOptions {
   readonly durationMs?: number;
   /** Who has not managed to renew it for so long gives up; less than the duration. */
   readonly renewLimitMs?: number;
+  /** Between two renewals. Who waits for its turn looks about twice as often. */
   readonly retryMs?: number;
 }
 
@@ -71,8 +72,8 @@ export class LeaderElection {
   readonly #stopping = new AbortController();
   #state: State = { kind: "candidate" };
   #running: Promise<void> | undefined;
-  /** The version of the Lease that was seen last, and since when. */
-  #seen: { readonly version: string; readonly since: number } | undefined;
+  /** The version of the Lease that was seen last, since when, and for how long it holds. */
+  #seen: { readonly version: string; readonly since: number; readonly durationMs: number } | undefined;
   #giveUp: { cancel(): void } | undefined;
 
   constructor(options: LeaderElectionOptions) {
@@ -117,10 +118,20 @@ export class LeaderElection {
     const { retryMs = RETRY_MS } = this.#options;
     while (!this.#stopping.signal.aborted && this.#state.kind !== "over") {
       await this.#attempt();
-      // Not all at once, and a leader somewhat before the others.
-      const waitMs = this.isLeader ? retryMs : jittered(this.#time, retryMs * 1.2, 0.2);
+      const waitMs = this.isLeader ? retryMs : this.#untilNextLookMs(retryMs);
       await pause(this.#time, waitMs, this.#stopping.signal);
     }
+  }
+
+  /**
+   * Who waits sees a renewal as late as it looks, and counts from there: so it looks twice as often as a leader renews, and
+   * once more at the very moment when the Lease runs out. Not all at once.
+   */
+  #untilNextLookMs(retryMs: number): number {
+    const lookMs = jittered(this.#time, retryMs / 2, 0.2);
+    if (this.#seen === undefined) return lookMs;
+    const expiresInMs = this.#seen.since + this.#seen.durationMs - this.#time.monotonic();
+    return expiresInMs > 0 ? Math.min(lookMs, expiresInMs) : lookMs;
   }
 
   async #attempt(): Promise<void> {
@@ -215,9 +226,9 @@ export class LeaderElection {
   /** Whether we have seen this very version for as long as its holder asked for. */
   #isExpired({ metadata: { resourceVersion = "" }, spec }: Lease): boolean {
     const now = this.#time.monotonic();
-    if (this.#seen?.version !== resourceVersion) this.#seen = { version: resourceVersion, since: now };
-    const durationMs = (spec?.leaseDurationSeconds ?? 0) * 1000;
-    return now - this.#seen.since >= Math.max(durationMs, 1000);
+    const durationMs = Math.max((spec?.leaseDurationSeconds ?? 0) * 1000, 1000);
+    if (this.#seen?.version !== resourceVersion) this.#seen = { version: resourceVersion, since: now, durationMs };
+    return now - this.#seen.since >= durationMs;
   }
 
   async #release(): Promise<void> {

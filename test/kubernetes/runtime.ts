@@ -1,7 +1,7 @@
 /**
- * `npm run test:kubernetes -- runtime`: the operator's runtime against a real API server, the one that KUBECONFIG leads to:
- * the contract suite, and election, events, reflector and statuses once each. Makes a namespace and a kind of its own, and
- * takes both away.
+ * `npm run test:kubernetes -- runtime`: the operator's runtime against a real API server, the one that KUBECONFIG leads to,
+ * or without it one that is started alone, on a store of ours: the contract suite, and election, events, reflector and
+ * statuses once each. Makes a namespace and a kind of its own, and takes both away.
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 import { withConditions } from "../../operator/runtime/conditions.ts";
 import { EVENTS, EventRecorder } from "../../operator/runtime/events.ts";
 import type { Kube, KubeObject, Resource } from "../../operator/runtime/kube.ts";
-import { isAlreadyThere } from "../../operator/runtime/kube.ts";
+import { isAlreadyThere, isConflict } from "../../operator/runtime/kube.ts";
 import { openKubeClient } from "../../operator/runtime/kube-client.ts";
 import { LEASES, LeaderElection, type Lease } from "../../operator/runtime/leader-election.ts";
 import { Reflector } from "../../operator/runtime/reflector.ts";
@@ -18,6 +18,7 @@ import { Store } from "../../operator/runtime/store.ts";
 import { SYSTEM_TIME } from "../../operator/runtime/system-time.ts";
 import { pause } from "../../operator/runtime/time.ts";
 import { type Case, CONFIG_MAPS, KUBE_CONTRACT, PROBE_DEFINITION, PROBES } from "../operator/kube-contract.ts";
+import { hasLoneApi, LoneApi } from "../support/lone-api.ts";
 
 const NO_SKIP = process.env["KVORUM_NO_SKIP"] === "1";
 
@@ -148,7 +149,10 @@ const WHOLE: readonly Case[] = [
       const outcome = await writer.write(made, status);
       assert.ok(outcome.kind === "written");
       assert.equal((await writer.write(outcome.object, status)).kind, "equal");
-      await assert.rejects(writer.write(made, { conditions: [] }));
+      // A changed condition is written at once: what changes none would wait, and be refused by nobody.
+      const unready = { ...ready, status: "False", reason: "Gone" } as const;
+      const stale = { phase: "Lost", conditions: withConditions([], [unready], time.now()) };
+      await assert.rejects(writer.write(made, stale), isConflict);
     },
   },
 ];
@@ -221,13 +225,25 @@ async function runCase(kube: Kube, namespace: string, { name, run }: Case): Prom
 }
 
 async function main(): Promise<number> {
-  if (!process.env["KUBECONFIG"]) {
+  if (process.env["KUBECONFIG"]) return runAll();
+  if (!hasLoneApi()) {
     console.log(
-      "SKIPPED: the operator's runtime against a real API server. It needs KUBECONFIG, and the right to make a namespace and a kind",
+      "SKIPPED: the operator's runtime against a real API server. It needs KUBECONFIG and the right to make a namespace and a kind, or kube-apiserver among the tools",
     );
     return NO_SKIP ? 1 : 0;
   }
-  const { kube, server } = openKubeClient({ time, userAgent: "kvorum-contract/1" });
+  const lone = await LoneApi.start();
+  try {
+    return await runAll(lone.kubeconfig);
+  } finally {
+    await lone.remove();
+  }
+}
+
+/** `kubeconfig`: a path; absent: that of KUBECONFIG. */
+async function runAll(kubeconfig?: string): Promise<number> {
+  const options = { time, userAgent: "kvorum-contract/1", ...(kubeconfig === undefined ? {} : { kubeconfig }) };
+  const { kube, server } = openKubeClient(options);
   const namespace = `kvorum-contract-${randomBytes(4).toString("hex")}`;
   console.log(`the runtime against ${server}, in ${namespace}`);
   const isOurs = await defineProbes(kube);

@@ -35,10 +35,16 @@ const CALL_MS = 5000;
 /** For calls that nobody will answer. */
 const SHORT_MS = 800;
 
+/** One thing that the operator relies on. */
+export interface EtcdCase {
+  readonly name: string;
+  readonly run: (cluster: ContractCluster) => Promise<void>;
+}
+
 /** Runs the contract; each test gets a cluster of its own. */
 export function etcdContract(title: string, start: () => Promise<ContractCluster>): void {
-  const on = (what: string, run: (cluster: ContractCluster) => Promise<void>) =>
-    test(`${title}: ${what}`, async () => {
+  for (const { name, run } of ETCD_CONTRACT)
+    test(`${title}: ${name}`, async () => {
       const cluster = await start();
       try {
         await run(cluster);
@@ -46,99 +52,124 @@ export function etcdContract(title: string, start: () => Promise<ContractCluster
         await cluster.remove();
       }
     });
-
-  on("a list says who is a member, and each member who it is", async (cluster) => {
-    const { admin, endpoints } = cluster;
-    const [, first] = [...endpoints][0] as [string, Endpoint];
-    const list = await settled(cluster);
-    assert.match(list.clusterId, ID);
-    assert.deepEqual(list.members.map(({ name }) => name).sort(), [...endpoints.keys()].sort());
-    assert.ok(list.members.every(({ id, isLearner, peerUrls }) => ID.test(id) && !isLearner && peerUrls.length === 1));
-    for (const [name, endpoint] of endpoints) {
-      const status = await admin.status(endpoint, CALL_MS);
-      assert.equal(status.memberId, list.members.find((member) => member.name === name)?.id);
-      assert.equal(status.clusterId, list.clusterId);
-      assert.match(status.leaderId, ID);
-      assert.equal(status.isLearner, false);
-      assert.ok(status.raftTerm > 0 && status.raftIndex > 0 && status.dbSize > 0);
-      await admin.probe(endpoint, CALL_MS);
-    }
-    assert.deepEqual(await admin.alarms(first, CALL_MS), []);
-  });
-
-  on("a learner is added once, is no voter, and refuses what a learner refuses", async (cluster) => {
-    const { admin } = cluster;
-    const { endpoint } = await leader(cluster);
-    const peerUrl = await cluster.peerUrl("four");
-    // Members must have been connected for five seconds before any is added or removed.
-    const added = await cluster.eventually("it is added", () => admin.addLearner(endpoint, peerUrl, CALL_MS));
-    assert.deepEqual([added.name, added.isLearner, added.peerUrls], ["", true, [peerUrl]]);
-    assert.match(added.id, ID);
-    await refuses("already-there", admin.addLearner(endpoint, peerUrl, CALL_MS));
-    await refuses("too-many-learners", admin.addLearner(endpoint, await cluster.peerUrl("five"), CALL_MS));
-    await refuses("not-ready", admin.promote(endpoint, added.id, CALL_MS));
-    const learner = await cluster.startLearner("four", peerUrl);
-    const status = await cluster.eventually("the learner answers", () => admin.status(learner, CALL_MS));
-    assert.deepEqual([status.isLearner, status.memberId], [true, added.id]);
-    await refuses("learner", admin.probe(learner, CALL_MS));
-    await cluster.eventually("it is promoted", () => admin.promote(endpoint, added.id, CALL_MS));
-    await refuses("already-there", admin.promote(endpoint, added.id, CALL_MS));
-    await cluster.eventually("it serves", () => admin.probe(learner, CALL_MS));
-  });
-
-  on("a member is removed once", async (cluster) => {
-    const { admin } = cluster;
-    const { endpoint, followers } = await leader(cluster);
-    const victim = followers[0] as EtcdMember;
-    await cluster.eventually("it is removed", () => admin.remove(endpoint, victim.id, CALL_MS));
-    const { members } = await admin.members(endpoint, CALL_MS);
-    assert.ok(!members.some(({ id }) => id === victim.id));
-    await refuses("not-found", admin.remove(endpoint, victim.id, CALL_MS));
-    await refuses("not-found", admin.promote(endpoint, victim.id, CALL_MS));
-  });
-
-  on("leadership is moved through the leader alone, and to a voter alone", async (cluster) => {
-    const { admin, endpoints } = cluster;
-    const { endpoint, member, followers } = await leader(cluster);
-    const [target, other] = followers as [EtcdMember, EtcdMember];
-    await refuses("other", admin.moveLeader(endpoints.get(target.name) as Endpoint, target.id, CALL_MS));
-    await refuses("other", admin.moveLeader(endpoint, "00000000000000ff", CALL_MS));
-    await admin.moveLeader(endpoint, target.id, CALL_MS);
-    await cluster.eventually("the target leads", async () => {
-      const status = await admin.status(endpoints.get(other.name) as Endpoint, CALL_MS);
-      assert.equal(status.leaderId, target.id);
-      assert.notEqual(status.leaderId, member.id);
-    });
-  });
-
-  on("an alarm that nobody raised can be taken back", async ({ admin, endpoints }) => {
-    const [endpoint] = endpoints.values();
-    const { memberId } = await admin.status(endpoint as Endpoint, CALL_MS);
-    await admin.disarm(endpoint as Endpoint, memberId, "NOSPACE", CALL_MS);
-    assert.deepEqual(await admin.alarms(endpoint as Endpoint, CALL_MS), []);
-  });
-
-  on("what nobody answers is unknown, in time", async ({ admin, nowhere }) => {
-    const start = performance.now();
-    await refuses("unknown", admin.status(nowhere, SHORT_MS));
-    await refuses("unknown", admin.members(nowhere, SHORT_MS));
-    assert.ok(performance.now() - start < 4 * SHORT_MS);
-  });
-
-  on("without a quorum a member still says who it is, and lists nothing that must be true", async (cluster) => {
-    const { admin, endpoints } = cluster;
-    const { member, followers } = await leader(cluster);
-    const [survivor, ...others] = followers;
-    for (const { name } of [member, ...others]) await cluster.stop(name);
-    const endpoint = endpoints.get(survivor?.name ?? "") as Endpoint;
-    await cluster.eventually("it knows no leader", async () => {
-      assert.equal((await admin.status(endpoint, CALL_MS)).leaderId, "");
-    });
-    await refuses(["unknown", "no-leader"], admin.members(endpoint, SHORT_MS));
-    await refuses(["unknown", "no-leader"], admin.probe(endpoint, SHORT_MS));
-    assert.equal((await admin.members(endpoint, CALL_MS, true)).members.length, 3);
-  });
 }
+
+export const ETCD_CONTRACT: readonly EtcdCase[] = [
+  {
+    name: "a list says who is a member, and each member who it is",
+    async run(cluster) {
+      const { admin, endpoints } = cluster;
+      const [, first] = [...endpoints][0] as [string, Endpoint];
+      const list = await settled(cluster);
+      assert.match(list.clusterId, ID);
+      assert.deepEqual(list.members.map(({ name }) => name).sort(), [...endpoints.keys()].sort());
+      assert.ok(
+        list.members.every(({ id, isLearner, peerUrls }) => ID.test(id) && !isLearner && peerUrls.length === 1),
+      );
+      for (const [name, endpoint] of endpoints) {
+        const status = await admin.status(endpoint, CALL_MS);
+        assert.equal(status.memberId, list.members.find((member) => member.name === name)?.id);
+        assert.equal(status.clusterId, list.clusterId);
+        assert.match(status.leaderId, ID);
+        assert.equal(status.isLearner, false);
+        assert.ok(status.raftTerm > 0 && status.raftIndex > 0 && status.dbSize > 0);
+        await admin.probe(endpoint, CALL_MS);
+      }
+      assert.deepEqual(await admin.alarms(first, CALL_MS), []);
+    },
+  },
+
+  {
+    name: "a learner is added once, is no voter, and refuses what a learner refuses",
+    async run(cluster) {
+      const { admin } = cluster;
+      const { endpoint } = await leader(cluster);
+      const peerUrl = await cluster.peerUrl("four");
+      // Members must have been connected for five seconds before any is added or removed.
+      const added = await cluster.eventually("it is added", () => admin.addLearner(endpoint, peerUrl, CALL_MS));
+      assert.deepEqual([added.name, added.isLearner, added.peerUrls], ["", true, [peerUrl]]);
+      assert.match(added.id, ID);
+      await refuses("already-there", admin.addLearner(endpoint, peerUrl, CALL_MS));
+      await refuses("too-many-learners", admin.addLearner(endpoint, await cluster.peerUrl("five"), CALL_MS));
+      await refuses("not-ready", admin.promote(endpoint, added.id, CALL_MS));
+      const learner = await cluster.startLearner("four", peerUrl);
+      const status = await cluster.eventually("the learner answers", () => admin.status(learner, CALL_MS));
+      assert.deepEqual([status.isLearner, status.memberId], [true, added.id]);
+      await refuses("learner", admin.probe(learner, CALL_MS));
+      await cluster.eventually("it is promoted", () => admin.promote(endpoint, added.id, CALL_MS));
+      await refuses("already-there", admin.promote(endpoint, added.id, CALL_MS));
+      await cluster.eventually("it serves", () => admin.probe(learner, CALL_MS));
+    },
+  },
+
+  {
+    name: "a member is removed once",
+    async run(cluster) {
+      const { admin } = cluster;
+      const { endpoint, followers } = await leader(cluster);
+      const victim = followers[0] as EtcdMember;
+      await cluster.eventually("it is removed", () => admin.remove(endpoint, victim.id, CALL_MS));
+      const { members } = await admin.members(endpoint, CALL_MS);
+      assert.ok(!members.some(({ id }) => id === victim.id));
+      await refuses("not-found", admin.remove(endpoint, victim.id, CALL_MS));
+      await refuses("not-found", admin.promote(endpoint, victim.id, CALL_MS));
+    },
+  },
+
+  {
+    name: "leadership is moved through the leader alone, and to a voter alone",
+    async run(cluster) {
+      const { admin, endpoints } = cluster;
+      const { endpoint, member, followers } = await leader(cluster);
+      const [target, other] = followers as [EtcdMember, EtcdMember];
+      await refuses("other", admin.moveLeader(endpoints.get(target.name) as Endpoint, target.id, CALL_MS));
+      await refuses("other", admin.moveLeader(endpoint, "00000000000000ff", CALL_MS));
+      await admin.moveLeader(endpoint, target.id, CALL_MS);
+      await cluster.eventually("the target leads", async () => {
+        const status = await admin.status(endpoints.get(other.name) as Endpoint, CALL_MS);
+        assert.equal(status.leaderId, target.id);
+        assert.notEqual(status.leaderId, member.id);
+      });
+    },
+  },
+
+  {
+    name: "an alarm that nobody raised can be taken back",
+    async run({ admin, endpoints }) {
+      const [endpoint] = endpoints.values();
+      const { memberId } = await admin.status(endpoint as Endpoint, CALL_MS);
+      await admin.disarm(endpoint as Endpoint, memberId, "NOSPACE", CALL_MS);
+      assert.deepEqual(await admin.alarms(endpoint as Endpoint, CALL_MS), []);
+    },
+  },
+
+  {
+    name: "what nobody answers is unknown, in time",
+    async run({ admin, nowhere }) {
+      const start = performance.now();
+      await refuses("unknown", admin.status(nowhere, SHORT_MS));
+      await refuses("unknown", admin.members(nowhere, SHORT_MS));
+      assert.ok(performance.now() - start < 4 * SHORT_MS);
+    },
+  },
+
+  {
+    name: "without a quorum a member still says who it is, and lists nothing that must be true",
+    async run(cluster) {
+      const { admin, endpoints } = cluster;
+      const { member, followers } = await leader(cluster);
+      const [survivor, ...others] = followers;
+      for (const { name } of [member, ...others]) await cluster.stop(name);
+      const endpoint = endpoints.get(survivor?.name ?? "") as Endpoint;
+      await cluster.eventually("it knows no leader", async () => {
+        assert.equal((await admin.status(endpoint, CALL_MS)).leaderId, "");
+      });
+      await refuses(["unknown", "no-leader"], admin.members(endpoint, SHORT_MS));
+      await refuses(["unknown", "no-leader"], admin.probe(endpoint, SHORT_MS));
+      assert.equal((await admin.members(endpoint, CALL_MS, true)).members.length, 3);
+    },
+  },
+];
 
 /** The list once every member has published its name. */
 function settled({ admin, endpoints, eventually }: ContractCluster) {

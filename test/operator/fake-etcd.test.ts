@@ -1,7 +1,8 @@
 /** The contract of etcd on the twin, and what only the twin must do: run as the flags of its start say. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { etcdContract } from "./etcd-contract.ts";
+import { type EtcdAdmin, EtcdRefusal, type RefusalKind } from "../../operator/etcd/etcd-admin.ts";
+import { type ContractCluster, ETCD_CONTRACT, etcdContract } from "./etcd-contract.ts";
 import { FakeEtcd, type Start } from "./fake-etcd.ts";
 
 const NAMES = ["one", "two", "three"] as const;
@@ -36,11 +37,19 @@ async function three(clock: { now: number }) {
   return etcd;
 }
 
-etcdContract("twin", async () => {
+/** `twist`: what is different about the twin that is asked. */
+async function twin(twist: (etcd: FakeEtcd) => Partial<EtcdAdmin> = () => ({})): Promise<ContractCluster> {
   const clock = { now: 0 };
   const etcd = await three(clock);
+  const twisted = twist(etcd);
+  const admin = new Proxy<EtcdAdmin>(etcd, {
+    get(target, name) {
+      const value = Reflect.get(twisted, name) ?? Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
   return {
-    admin: etcd,
+    admin,
     endpoints: new Map(NAMES.map((name) => [name, { url: `http://host-${name}:2379` }])),
     nowhere: { url: "http://nowhere:2379" },
     startLearner: async (name) => {
@@ -61,7 +70,81 @@ etcdContract("twin", async () => {
     },
     remove: async () => undefined,
   };
-});
+}
+
+etcdContract("twin", () => twin());
+
+/** A call that says yes where it should refuse. */
+const forgiving = (kind: RefusalKind) => (error: unknown) => {
+  if (!(error instanceof EtcdRefusal) || error.kind !== kind) throw error;
+};
+
+/** By the beginning of the name of the case that must see it. */
+const MISTAKES: readonly (readonly [what: string, seenBy: string, twist: (etcd: FakeEtcd) => Partial<EtcdAdmin>])[] = [
+  [
+    "a learner answers reads",
+    "a learner is added once",
+    (etcd) => ({ probe: (at, limitMs) => etcd.probe(at, limitMs).catch(forgiving("learner")) }),
+  ],
+  [
+    "a learner that has not caught up gets a vote",
+    "a learner is added once",
+    (etcd) => ({ promote: (at, id, limitMs) => etcd.promote(at, id, limitMs).catch(forgiving("not-ready")) }),
+  ],
+  [
+    "a voter is promoted again",
+    "a learner is added once",
+    (etcd) => ({ promote: (at, id, limitMs) => etcd.promote(at, id, limitMs).catch(forgiving("already-there")) }),
+  ],
+  [
+    "a member that was added has a name before it has started",
+    "a learner is added once",
+    (etcd) => ({
+      addLearner: async (at, url, limitMs) => ({ ...(await etcd.addLearner(at, url, limitMs)), name: "x" }),
+    }),
+  ],
+  [
+    "one that is not there is removed",
+    "a member is removed once",
+    (etcd) => ({ remove: (at, id, limitMs) => etcd.remove(at, id, limitMs).catch(forgiving("not-found")) }),
+  ],
+  [
+    "anybody may move the leader",
+    "leadership is moved",
+    (etcd) => ({ moveLeader: (at, id, limitMs) => etcd.moveLeader(at, id, limitMs).catch(forgiving("other")) }),
+  ],
+  [
+    "an alarm that nobody raised cannot be taken back",
+    "an alarm that nobody raised",
+    () => ({ disarm: async () => Promise.reject(new EtcdRefusal("not-found", "no such alarm")) }),
+  ],
+  [
+    "who does not answer is refused for a reason",
+    "what nobody answers",
+    (etcd) => ({
+      status: (at, limitMs) =>
+        etcd.status(at, limitMs).catch(() => Promise.reject(new EtcdRefusal("not-found", "no such member"))),
+    }),
+  ],
+  [
+    "a list is given without a quorum",
+    "without a quorum",
+    (etcd) => ({ members: (at, limitMs) => etcd.members(at, limitMs, true) }),
+  ],
+  [
+    "a read is served without a quorum",
+    "without a quorum",
+    (etcd) => ({ probe: (at, limitMs) => etcd.probe(at, limitMs).catch(forgiving("unknown")) }),
+  ],
+];
+
+for (const [what, seenBy, twist] of MISTAKES)
+  test(`the contract sees it: ${what}`, async () => {
+    const found = ETCD_CONTRACT.find(({ name }) => name.startsWith(seenBy));
+    assert.ok(found !== undefined, `there is a case "${seenBy}..."`);
+    await found.run(await twin());
+    await assert.rejects(found.run(await twin(twist)));
+  });
 
 test("the twin ends a member as the server does: no data where some was expected, removed, or wrongly told", async () => {
   const etcd = await three({ now: 0 });

@@ -69,6 +69,8 @@ export interface FakeEtcdOptions {
   now(): number;
   /** How long a new member takes to have everything. */
   readonly catchUpMs?: number;
+  /** Entries that clients have added to each log by now. */
+  readonly written?: () => number;
   /** Called before each call; may throw, or change the world. */
   readonly before?: (call: string) => void | Promise<void>;
 }
@@ -151,6 +153,7 @@ export class FakeEtcd implements EtcdAdmin {
   async status(endpoint: Endpoint, timeoutMs: number): Promise<MemberStatus> {
     const { process, cluster } = await this.#at(endpoint, "status", timeoutMs, "any");
     const member = cluster.members.get(process.memberId) as Member;
+    const index = cluster.index + (this.#options.written?.() ?? 0);
     return {
       clusterId: cluster.id,
       memberId: process.memberId,
@@ -159,8 +162,8 @@ export class FakeEtcd implements EtcdAdmin {
       leaderId: cluster.leaderId,
       isLearner: member.isLearner,
       raftTerm: cluster.term,
-      raftIndex: cluster.index,
-      appliedIndex: this.#isCaughtUp(member) ? cluster.index : 0,
+      raftIndex: index,
+      appliedIndex: this.#isCaughtUp(member) ? index : 0,
       dbSize: 65_536,
       dbSizeInUse: 32_768,
       errors: cluster.leaderId === "" ? ["etcdserver: no leader"] : [],

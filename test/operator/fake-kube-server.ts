@@ -49,6 +49,9 @@ interface Exchange extends Target {
   readonly options: ServerOptions;
 }
 
+/** Longer than clients keep a connection that they do not use. */
+const KEEP_ALIVE_MS = 300_000;
+
 const PATH = /^\/(?:api\/(v1)|apis\/([^/]+)\/([^/]+))(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
 
 export async function serveFakeKube(
@@ -65,6 +68,8 @@ export async function serveFakeKube(
     headers = request.headers;
     serve(fake, resources, options, request, response).catch((error: unknown) => fail(request, response, error));
   });
+  // As the real one, which leaves it to clients to close connections that nobody uses.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.on("connection", (socket) => {
     opened++;
     socket.setNoDelay(true);

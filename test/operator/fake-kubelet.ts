@@ -7,7 +7,10 @@
  *   kubelet.addNode("node-1");
  *   kubelet.failNode("node-1");          // its members are silent, and nothing that was asked of it happens any more
  *   kubelet.refuse = (pod) => "ImagePullBackOff" | undefined;
+ *
+ * Pods get addresses of 10.0.0.0/8, or where their members really listen of what `network` says.
  */
+import { isDeepStrictEqual } from "node:util";
 import { PORTS } from "../../operator/api/names.ts";
 import { BUDGETS, CLAIMS, NODES, PODS } from "../../operator/cluster/kinds.ts";
 import type { KubeObject } from "../../operator/runtime/kube.ts";
@@ -39,6 +42,7 @@ interface BudgetJson extends KubeObject {
     readonly minAvailable: number;
     readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
   };
+  readonly status?: unknown;
 }
 
 /** What runs, or does not, for one Pod. */
@@ -56,15 +60,18 @@ export class FakeKubelet {
   readonly #time: Time;
   readonly #running = new Map<string, Running>();
   readonly #failedNodes = new Set<string>();
+  readonly #network: string;
   #addresses = 0;
   #isStopped = false;
   /** Why a Pod's container does not start, as a waiting container's reason. */
   refuse: (pod: KubeObject) => string | undefined = () => undefined;
 
-  constructor(kube: FakeKube, etcd: FakeEtcd, time: Time) {
+  /** `network`: the first of an address's four numbers, or the first two: "127.31". */
+  constructor(kube: FakeKube, etcd: FakeEtcd, time: Time, network = "10") {
     this.#kube = kube;
     this.#etcd = etcd;
     this.#time = time;
+    this.#network = network;
   }
 
   start(): void {
@@ -119,8 +126,9 @@ export class FakeKubelet {
     const pods = this.#pods();
     this.#endGone(pods);
     for (const pod of pods) this.#syncPod(pod);
-    for (const pod of this.#pods()) this.#tellReady(pod);
-    this.#countBudgets();
+    const left = this.#pods();
+    for (const pod of left) this.#tellReady(pod);
+    this.#countBudgets(left);
   }
 
   #pods(): readonly PodJson[] {
@@ -178,8 +186,7 @@ export class FakeKubelet {
   }
 
   #startContainer(pod: PodJson): void {
-    this.#addresses++;
-    const host = `10.${Math.floor(this.#addresses / 65_536)}.${Math.floor(this.#addresses / 256) % 256}.${this.#addresses % 256}`;
+    const host = addressIn(this.#network, ++this.#addresses);
     const running: Running = { host, restarts: 0, exitCode: undefined, restartAt: 0, readySince: undefined };
     this.#running.set(pod.metadata.uid ?? "", running);
     this.#restart(pod, running);
@@ -263,11 +270,11 @@ export class FakeKubelet {
     }
   }
 
-  #countBudgets(): void {
+  #countBudgets(pods: readonly PodJson[]): void {
     for (const object of this.#kube.objects.all(BUDGETS)) {
-      const { spec, metadata } = object as BudgetJson;
+      const { spec, metadata, status: before } = object as BudgetJson;
       const selector = Object.entries(spec.selector.matchLabels).map(([key, value]) => `${key}=${value}`);
-      const healthy = this.#pods().filter(
+      const healthy = pods.filter(
         (pod) =>
           pod.metadata.namespace === metadata.namespace &&
           matchesLabels(selector.join(), pod.metadata.labels) &&
@@ -278,6 +285,7 @@ export class FakeKubelet {
         currentHealthy: healthy.length,
         disruptionsAllowed: Math.max(0, healthy.length - spec.minAvailable),
       };
+      if (isDeepStrictEqual(before, status)) continue;
       this.#kube.objects.patch(BUDGETS, keyOf(object), { status }, { subresource: "status" });
     }
   }
@@ -316,6 +324,12 @@ function startOf(pod: PodJson) {
     token: flag("initial-cluster-token"),
     expectsData: flag("expect-data") === "true",
   };
+}
+
+/** The `count`th address of a network of one or two numbers. */
+function addressIn(network: string, count: number): string {
+  const [second, third, fourth] = [Math.floor(count / 65_536), Math.floor(count / 256) % 256, count % 256];
+  return network.includes(".") ? `${network}.${third}.${fourth}` : `${network}.${second}.${third}.${fourth}`;
 }
 
 function claimOf({ spec }: PodJson): string | undefined {

@@ -56,6 +56,8 @@ export interface Deleting {
 export class FakeObjects {
   readonly #time: Time;
   readonly #stored = new Map<string, Stored>();
+  /** The same by kind: what is listed again and again is a small part of all. */
+  readonly #kinds = new Map<string, Map<string, Stored>>();
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #terminating = new Set<string>();
   #history: Change[] = [];
@@ -96,7 +98,9 @@ export class FakeObjects {
         410,
         "Expired",
       );
-    const rest = this.#at(resource, at).filter(
+    const rest = this.#at(
+      resource,
+      at,
       (object) => isIn(object, options) && (from === undefined || path(resource, object.metadata) > from.after),
     );
     const items = rest.slice(0, options.limit ?? rest.length);
@@ -182,7 +186,7 @@ export class FakeObjects {
       );
     const created = this.create(resource, object, writing);
     const at = path(resource, created.metadata);
-    this.#stored.set(at, { resource, object: created, managers: outcome.managers });
+    this.#keep(at, { resource, object: created, managers: outcome.managers });
     return created;
   }
 
@@ -306,18 +310,27 @@ export class FakeObjects {
   #put(resource: Resource, before: Stored | undefined, object: KubeObject, managers: Managers): KubeObject {
     const at = path(resource, object.metadata);
     if (before !== undefined && isDeepStrictEqual(plain(before.object), plain(object))) {
-      this.#stored.set(at, { ...before, managers });
+      this.#keep(at, { ...before, managers });
       return before.object;
     }
     const stored = { resource, object: this.#versioned(object), managers };
-    this.#stored.set(at, stored);
+    this.#keep(at, stored);
     this.#tell(before ? "MODIFIED" : "ADDED", stored, before?.object);
     return stored.object;
   }
 
+  #keep(at: string, stored: Stored): void {
+    this.#stored.set(at, stored);
+    const kind = kindOf(stored.resource);
+    const ofKind = this.#kinds.get(kind) ?? new Map<string, Stored>();
+    this.#kinds.set(kind, ofKind.set(at, stored));
+  }
+
   #remove(stored: Stored): KubeObject {
     const last = { ...stored, object: this.#versioned(stored.object) };
-    this.#stored.delete(path(stored.resource, stored.object.metadata));
+    const at = path(stored.resource, stored.object.metadata);
+    this.#stored.delete(at);
+    this.#kinds.get(kindOf(stored.resource))?.delete(at);
     this.#tell("DELETED", last, stored.object);
     return last.object;
   }
@@ -334,9 +347,13 @@ export class FakeObjects {
   }
 
   /** All of a kind as it was at a revision: later changes are taken back. */
-  #at(resource: Resource, revision: number): readonly KubeObject[] {
+  #at(
+    resource: Resource,
+    revision: number,
+    isWanted: (object: KubeObject) => boolean = () => true,
+  ): readonly KubeObject[] {
     const objects = new Map<string, KubeObject>();
-    for (const [at, stored] of this.#stored) if (isSame(stored.resource, resource)) objects.set(at, stored.object);
+    for (const [at, stored] of this.#kinds.get(kindOf(resource)) ?? []) objects.set(at, stored.object);
     for (let index = this.#history.length - 1; index >= 0; index--) {
       const change = this.#history[index] as Change;
       if (change.revision <= revision) break;
@@ -345,7 +362,8 @@ export class FakeObjects {
       if (change.before === undefined) objects.delete(at);
       else objects.set(at, change.before);
     }
-    return [...objects].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object);
+    const wanted = [...objects].filter(([, object]) => isWanted(object));
+    return wanted.sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object);
   }
 
   #found(resource: Resource, key: Key): Stored {
@@ -364,6 +382,10 @@ export class FakeObjects {
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
     throw new KubeError(`${what} is forbidden: ${why}`, 403, "Forbidden");
   }
+}
+
+function kindOf({ group, plural }: Resource): string {
+  return `${group}/${plural}`;
 }
 
 /** Where an object is kept; sorts as the API server's keys do. */

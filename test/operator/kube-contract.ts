@@ -82,13 +82,15 @@ interface Probe extends KubeObject {
   readonly status?: Readonly<Record<string, unknown>>;
 }
 
+/** Without labels there is no map of them: to the real API server an empty one is a field that its manager owns. */
 function configMap(
   namespace: string,
   name: string,
   data: Record<string, string>,
-  labels: Record<string, string> = {},
+  labels?: Record<string, string>,
 ): ConfigMap {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels }, data };
+  const metadata = { name, namespace, ...(labels === undefined ? {} : { labels }) };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
 }
 
 function probe(namespace: string, name: string, spec: object, extra: object = {}): Probe {

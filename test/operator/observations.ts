@@ -384,7 +384,7 @@ export function told(action: Action): string {
     case "disarm":
       return `disarm ${action.alarm} of ${action.memberId}`;
     case "issue-certificates":
-      return `issue ${action.secrets.join(" ")}${action.rotateCA ? " with a new authority" : ""}`;
+      return `issue ${action.secrets.join(" ")}${action.rotation !== undefined ? " with a new authority" : ""}`;
     default:
       return action.kind;
   }

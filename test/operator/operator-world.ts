@@ -7,6 +7,7 @@ import type { EtcdCluster, EtcdClusterSpec } from "../../operator/api/etcd-clust
 import { exampleCluster, exampleSpec } from "../../operator/api/example.ts";
 import { Operator } from "../../operator/cli/operator.ts";
 import { CLAIMS, CLUSTERS, PODS } from "../../operator/cluster/kinds.ts";
+import type { PlanOf } from "../../operator/cluster/reconcile.ts";
 import type { ClusterEvent } from "../../operator/cluster/world.ts";
 import type { KubeObject } from "../../operator/runtime/kube.ts";
 import { FakeEtcd } from "./fake-etcd.ts";
@@ -43,8 +44,8 @@ export class OperatorWorld {
     this.kubelet.start();
   }
 
-  /** Starts an operator that ends after so many calls; one that runs is dead from now on. */
-  async startOperator(life = new Life()): Promise<Operator> {
+  /** Starts an operator that ends after so many calls; one that runs is dead from now on. `plan`: absent, its own. */
+  async startOperator(life = new Life(), plan?: PlanOf): Promise<Operator> {
     this.#life?.end();
     this.#life = life;
     const operator = new Operator({
@@ -63,6 +64,7 @@ export class OperatorWorld {
       namespaces: [],
       concurrency: 2,
       lost: () => undefined,
+      ...(plan === undefined ? {} : { plan }),
     });
     const started = operator.start();
     // One that dies while it starts never gets there.

@@ -1,10 +1,11 @@
 /** Clusters that tests of objects share, and all objects of a cluster as the operator wants them. */
 import type { EtcdCluster, EtcdClusterSpec } from "../../operator/api/etcd-cluster.ts";
 import { exampleCluster, exampleSpec } from "../../operator/api/example.ts";
+import { quorumOf } from "../../operator/plan/quorum.ts";
 import { acceptedSpecMap } from "../../operator/resources/accepted-spec.ts";
 import { certificateRequests } from "../../operator/resources/certificate-request.ts";
 import { additionalServices, clientService } from "../../operator/resources/client-service.ts";
-import { disruptionBudget, wantedBudget } from "../../operator/resources/disruption-budget.ts";
+import { disruptionBudget } from "../../operator/resources/disruption-budget.ts";
 import { clusterToken, type MemberStart, type OperatorDefaults, peerUrl } from "../../operator/resources/member.ts";
 import { peerService } from "../../operator/resources/peer-service.ts";
 import { memberPod } from "../../operator/resources/pod.ts";
@@ -49,7 +50,8 @@ export function laterStart(cluster: EtcdCluster): MemberStart {
 
 /** Everything, in the order in which it is made. */
 export function rendered(cluster: EtcdCluster): readonly object[] {
-  const least = wantedBudget(cluster, cluster.spec.replicas, cluster.spec.replicas);
+  const { replicas, disruptionBudget: asked } = cluster.spec;
+  const least = asked.enabled && replicas > 1 ? quorumOf(replicas) : undefined;
   const start = laterStart(cluster);
   const isPersistent = cluster.spec.storage.persistent !== undefined;
   return [

@@ -9,6 +9,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
+import { utf8Bytes } from "../../server/base/bytes.ts";
+import { connect } from "../../server/client/client.ts";
+import { SERVICES } from "../../server/proto/services.ts";
 import { KubeApi } from "./kube-api.ts";
 import { freePorts, ServerProcess } from "./server-process.ts";
 import { findTool } from "./tools.ts";
@@ -24,13 +27,17 @@ export function hasLoneApi(): boolean {
 
 export class LoneApi {
   readonly api: KubeApi;
+  /** Path of a kubeconfig that leads to it. */
+  readonly kubeconfig: string;
   readonly #store: ServerProcess;
   readonly #child: ChildProcess;
   readonly #folder: string;
   #log = "";
 
-  private constructor(api: KubeApi, store: ServerProcess, child: ChildProcess, folder: string) {
-    this.api = api;
+  private constructor(config: KubeConfig, store: ServerProcess, child: ChildProcess, folder: string) {
+    this.api = new KubeApi(config);
+    this.kubeconfig = join(folder, "kubeconfig");
+    writeFileSync(this.kubeconfig, config.exportConfig());
     this.#store = store;
     this.#child = child;
     this.#folder = folder;
@@ -45,10 +52,11 @@ export class LoneApi {
     const [port = 0] = await freePorts(1);
     const folder = mkdtempSync(join(tmpdir(), "kvorum-api-"));
     const store = await ServerProcess.start();
+    await forgetsTheFirst(store.url);
     const child = spawn(program, [...words, ...flags(store.url, port, folder)], {
       stdio: ["ignore", "ignore", "pipe"],
     });
-    const lone = new LoneApi(new KubeApi(configOf(port)), store, child, folder);
+    const lone = new LoneApi(configOf(port), store, child, folder);
     try {
       await lone.#becomesReady();
     } catch (error) {
@@ -78,6 +86,19 @@ export class LoneApi {
         throw new Error(`the API server is not ready; its log ends:\n${this.#log.slice(-4000)}`);
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
+  }
+}
+
+/** As in a cluster of some age: versions that somebody may still hold are no longer known. */
+async function forgetsTheFirst(url: string): Promise<void> {
+  const client = connect(url);
+  const key = utf8Bytes("/before-the-api-server");
+  try {
+    for (let write = 0; write < 20; write++) await client.unary(SERVICES.kv.methods.put, { key, value: key });
+    const { header } = await client.unary(SERVICES.kv.methods.range, { key });
+    await client.unary(SERVICES.kv.methods.compact, { revision: header?.revision ?? 1, physical: true });
+  } finally {
+    client.close();
   }
 }
 

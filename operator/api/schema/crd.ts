@@ -15,6 +15,7 @@ const COLUMNS = [
   { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Since it was made." },
   { name: "Target", type: "string", jsonPath: ".status.targetVersion", description: "Version to come.", priority: 1 },
   { name: "Cluster ID", type: "string", jsonPath: ".status.clusterID", description: "Its id in etcd.", priority: 1 },
+  { name: "DB size", type: "string", jsonPath: ".status.dbSize", description: "The largest store.", priority: 1 },
   {
     name: "Tolerates",
     type: "integer",

@@ -124,6 +124,7 @@ export const status = object("What the operator has seen and is doing.", {
     nextMemberSerial: count("Number of the next new member."),
     leader: word("Name of the leader."),
     leaderChangedAt: time("When it became so."),
+    dbSize: string("Size of the largest member's store, such as 12.5 MiB.", { maxLength: 32 }),
     quorum: object("How much can fail.", {
       always: {
         size: count("Voters that must be there."),

@@ -1,9 +1,9 @@
 /** What a plan knows of a Secret: what its content is like, never the content. */
-import { utf8Bytes } from "../../../server/base/bytes.ts";
-import { sha256 } from "../../../server/base/digest.ts";
+import { ANNOTATIONS } from "../../api/names.ts";
 import { CLIENT_TRUST_KEY, TLS_KEYS } from "../../api/tls-names.ts";
 import { type Certificate, certificatesIn } from "../../certificates/pem.ts";
 import type { SecretFacts } from "../../plan/observation.ts";
+import { shortHash } from "../../resources/short-hash.ts";
 import type { KubeObject } from "../../runtime/kube.ts";
 
 export interface SecretJson extends KubeObject {
@@ -17,7 +17,9 @@ export function secretFacts(secret: SecretJson): SecretFacts {
   const [leaf] = certificatesOf(secret, TLS_KEYS.certificate);
   const authorities = data[TLS_KEYS.ca];
   const trusted = certificatesOf(secret, data[CLIENT_TRUST_KEY] === undefined ? TLS_KEYS.ca : CLIENT_TRUST_KEY);
+  const rotation = secret.metadata.annotations?.[ANNOTATIONS.rotation];
   return {
+    ...(rotation === undefined ? {} : { rotation }),
     hash: hashOf(Object.entries(data)),
     caHash: authorities === undefined ? undefined : hashOf([[TLS_KEYS.ca, authorities]]),
     notBefore: leaf?.notBefore,
@@ -51,6 +53,5 @@ function certificatesOf(secret: SecretJson, key: string): readonly Certificate[]
 
 /** 16 digits of lower-case hex, whatever the order of the entries. */
 function hashOf(entries: readonly (readonly [string, string])[]): string {
-  const digest = sha256(utf8Bytes(JSON.stringify([...entries].sort(([left], [right]) => (left < right ? -1 : 1)))));
-  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return shortHash(JSON.stringify([...entries].sort(([left], [right]) => (left < right ? -1 : 1))));
 }

@@ -6,8 +6,10 @@ import type { Condition, OperationView } from "../../api/etcd-cluster.ts";
 import { bytesOf } from "../../api/quantity.ts";
 import type { Decision } from "../decision.ts";
 import { failureOf, podFault } from "../failure.ts";
+import { growthGivenUp } from "../growth.ts";
 import { hasLoaded } from "../loaded.ts";
 import type { Member } from "../members.ts";
+import { refusalOf, refusedClaim } from "../refused.ts";
 import { isFlapping } from "../steps/repair.ts";
 import { mayGrow } from "../steps/volumes.ts";
 import { isOutdated } from "../target.ts";
@@ -75,6 +77,8 @@ function ready(view: View, decision: Decision, operation: OperationView | undefi
   if (stall !== undefined) return no(stall.reason, stall.message);
   if (view.spec.hibernate) return no("Hibernated", decision.message);
   if (view.isBorn && isQuorumLost(view)) return no("QuorumLost", availability(view).message);
+  const refusal = refusalOf(view, decision.action);
+  if (refusal !== undefined) return no("ObjectRefused", refusal);
   if (operation !== undefined) return no(READY_REASON[operation.type], decision.message);
   if (!view.isBorn) return no("NotInitialized", decision.message);
   const fault = unreadiness(view);
@@ -109,11 +113,15 @@ function reconciling(view: View, decision: Decision, operation: OperationView | 
     return no("Settled", decision.message);
   if (view.spec.hibernate && decision.action.kind === "none" && decision.doing === undefined)
     return no("Hibernated", decision.message);
+  const refusal = refusalOf(view, decision.action);
+  if (refusal !== undefined) return yes("ObjectRefused", refusal);
   return yes(operation === undefined ? "Working" : READY_REASON[operation.type], decision.message);
 }
 
 function stallOf(view: View, decision: Decision): { readonly reason: string; readonly message: string } | undefined {
   if (decision.stall !== undefined) return decision.stall;
+  const growth = growthGivenUp(view);
+  if (growth !== undefined) return { reason: "ProgressDeadlineExceeded", message: growth };
   return view.wish.state === "refused"
     ? { reason: view.wish.reason ?? "InvalidSpec", message: view.wish.message ?? "" }
     : undefined;
@@ -179,6 +187,9 @@ function volumesReady(view: View): Verdict {
       "ExpansionNotAllowed",
       `storage class ${small.claim?.storageClassName ?? ""} does not let volumes grow: ${small.claim?.name} stays smaller than ${size}`,
     );
+  const refusal = small.claim === undefined ? undefined : refusedClaim(view, small.claim.name);
+  if (refusal !== undefined)
+    return no("ExpansionRefused", `claim ${small.claim?.name} stays smaller than ${size}: ${refusal}`);
   return no("Resizing", `claim ${small.claim?.name} grows to ${size}`);
 }
 

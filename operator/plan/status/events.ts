@@ -12,8 +12,9 @@ export function eventsOf(
 ): readonly Happening[] {
   return [
     ...own,
-    ...turn(before, after, "Available", (now) =>
-      now.status === "True" && before.clusterID !== undefined
+    // Only what was said to be lost is restored: a cluster that is being formed, or elects a leader, had lost nothing.
+    ...turn(before, after, "Available", (now, was) =>
+      now.status === "True" && was.reason === "QuorumLost"
         ? { type: "Normal", reason: "QuorumRestored", message: now.message }
         : undefined,
     ),
@@ -44,12 +45,12 @@ function turn(
   before: EtcdClusterStatus,
   after: EtcdClusterStatus,
   type: string,
-  tell: (now: Condition) => Happening | undefined,
+  tell: (now: Condition, was: Condition) => Happening | undefined,
 ): readonly Happening[] {
   const was = find(before, type);
   const now = find(after, type);
   if (was === undefined || now === undefined || was.status === now.status) return [];
-  const told = tell(now);
+  const told = tell(now, was);
   return told === undefined ? [] : [told];
 }
 

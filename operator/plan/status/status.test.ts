@@ -198,6 +198,23 @@ test("events tell what changed, and nothing twice", () => {
   assert.ok(reasons("0 leader; 1 voter", { status }).includes("MemberRemoved"));
 });
 
+test("a quorum is told to be restored only where one was told to be lost", () => {
+  const told = (was: Condition) => {
+    const { events } = planFor(WELL, { status: { conditions: [was] } });
+    return events.some(({ reason }) => reason === "QuorumRestored");
+  };
+  assert.equal(told(before("Available", "False", "QuorumLost", 60_000)), true);
+  assert.equal(told(before("Available", "False", "NotInitialized", 60_000)), false, "it has just been formed");
+  assert.equal(told(before("Available", "False", "NoLeader", 5000)), false, "an election");
+});
+
+test("the size shown is that of the largest store, and stays while nobody answers", () => {
+  const seen = planFor(WELL).status;
+  assert.match(seen.dbSize ?? "", /^[\d.]+ [KMG]?i?B$/);
+  const silent = "0 voter silent; 1 voter silent; 2 voter silent";
+  assert.equal(planFor(silent, { isListless: true, status: { dbSize: "12.5 MiB" } }).status.dbSize, "12.5 MiB");
+});
+
 test("counts of members are not forgotten while nobody can be asked", () => {
   const { status } = planFor("0 voter silent; 1 voter silent; 2 voter", {
     isListless: true,

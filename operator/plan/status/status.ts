@@ -1,6 +1,7 @@
 /** The whole status, from what was seen and what was decided. It is written before the action is carried out. */
 import type { EtcdClusterStatus } from "../../api/etcd-cluster.ts";
 import { LABELS } from "../../api/names.ts";
+import { shownBytes } from "../../api/quantity.ts";
 import type { Decision } from "../decision.ts";
 import { hasLoaded } from "../loaded.ts";
 import { quorumOf, tolerance } from "../quorum.ts";
@@ -27,6 +28,7 @@ export function statusOf(view: View, decision: Decision): EtcdClusterStatus {
     nextMemberSerial: view.nextSerial,
     ...leadership(view),
     ...(view.isBorn && { quorum: quorum(view) }),
+    ...largestStore(view),
     members: memberViews(view),
     ...(operation !== undefined && { operation }),
     ...(lastOperation !== undefined && { lastOperation }),
@@ -81,6 +83,13 @@ function leadership(view: View): Partial<EtcdClusterStatus> {
   if (leader === undefined) return {};
   const since = view.status.leader === leader ? view.status.leaderChangedAt : undefined;
   return { leader, leaderChangedAt: since ?? toTime(view.now) };
+}
+
+/** One that nobody answers for stays as it was. */
+function largestStore(view: View): Partial<EtcdClusterStatus> {
+  const largest = Math.max(-1, ...view.members.map((member) => member.answer?.dbSize ?? -1));
+  const dbSize = largest < 0 ? view.status.dbSize : shownBytes(largest);
+  return dbSize === undefined ? {} : { dbSize };
 }
 
 function quorum(view: View): NonNullable<EtcdClusterStatus["quorum"]> {

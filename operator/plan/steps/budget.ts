@@ -4,6 +4,7 @@
  */
 import { disruptionBudgetName } from "../../api/names.ts";
 import { acting, type Decision } from "../decision.ts";
+import { growthGivenUp } from "../growth.ts";
 import { budgetFloor } from "../quorum.ts";
 import { isUpgradePending, wantsGrowth } from "../target.ts";
 import type { View } from "../view.ts";
@@ -27,18 +28,19 @@ export function budget(view: View): Decision | undefined {
 
 /** One that is added counts from before it is added, whether it is wanted for good or until another has gone. */
 function votersToCome(view: View): number {
-  return (
-    view.voterCount +
-    (view.learners.length > 0 || (view.isBorn && wantsGrowth(view) && !isUpgradePending(view)) ? 1 : 0)
-  );
+  return view.voterCount + (view.learners.length > 0 || (view.isBorn && isGrowthToCome(view)) ? 1 : 0);
 }
 
 /**
- * Members of another version are restarted before any is added, and need what the voters of now can spare: until then
- * the size to come is not counted.
+ * Members of another version are restarted before any is added, and need what the voters of now can spare; so do members
+ * of a cluster that could not grow. Until one is to be added the size to come is not counted.
  */
 function votersWanted(view: View): number {
-  return isUpgradePending(view) ? 0 : view.spec.replicas;
+  return isUpgradePending(view) || growthGivenUp(view) !== undefined ? 0 : view.spec.replicas;
+}
+
+function isGrowthToCome(view: View): boolean {
+  return wantsGrowth(view) && !isUpgradePending(view) && growthGivenUp(view) === undefined;
 }
 
 /** A single member could never be drained with one, and members that are all to stop need none. */

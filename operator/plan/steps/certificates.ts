@@ -14,7 +14,7 @@ export function issuing(view: View): Decision | undefined {
   if (due.length > 0) {
     const secrets = due.map(({ secret }) => secret);
     const message = due.map(({ secret, why }) => `${secret} (${why})`).join(", ");
-    return acting({ kind: "issue-certificates", secrets, rotateCA: false }, `certificates are issued: ${message}`, {
+    return acting({ kind: "issue-certificates", secrets }, `certificates are issued: ${message}`, {
       events: [{ type: "Normal", reason: "CertificateIssuing", message }],
     });
   }

@@ -1,10 +1,11 @@
 /** Services, ServiceAccount and whatever else hangs on the cluster: made, mended, and taken away when no longer wanted. */
 import { ANNOTATIONS } from "../../api/names.ts";
+import { canonicalJson } from "../../resources/canonical.ts";
+import { shortHash } from "../../resources/short-hash.ts";
 import type { Desired } from "../action.ts";
 import { acting, type Decision } from "../decision.ts";
-import { shortHash } from "../loaded.ts";
 import type { ChildFacts } from "../observation.ts";
-import { canonicalJson, hasAll } from "../same.ts";
+import { hasAll } from "../same.ts";
 import type { View } from "../view.ts";
 
 /** Kinds that are taken away here when nothing wants them; budgets and ConfigMaps have steps of their own. */
@@ -27,6 +28,7 @@ export function children(view: View): Decision | undefined {
 
 /** What the API server would not take is tried again when nothing else is left to do. */
 export function refusedChildren(view: View): Decision | undefined {
+  if (view.seen.refusals === undefined) return undefined;
   for (const object of view.builders.children(view.cluster).map(stamped)) {
     const key = keyOf(object);
     if (!wasRefused(view, key) || !hasDrifted(view.seen.children.get(key), object)) continue;
@@ -36,7 +38,7 @@ export function refusedChildren(view: View): Decision | undefined {
 }
 
 function wasRefused(view: View, key: string): boolean {
-  return view.seen.refusedChildren?.includes(key) === true;
+  return view.seen.refusals?.has(key) === true;
 }
 
 /** What was stamped before, by the object itself: builders that remember give the same one again. */

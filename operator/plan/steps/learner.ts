@@ -1,9 +1,8 @@
 /** A member that has been added and has no vote yet: started, caught up, promoted; or taken back when it cannot be. */
-
-import type { OperationView } from "../../api/etcd-cluster.ts";
 import { acting, type Decision, type Doing, type Learnt, waiting } from "../decision.ts";
 import { chooseVoter, deletePod } from "../disrupt.ts";
 import { lostData, podFault } from "../failure.ts";
+import { growthType } from "../growth.ts";
 import { beginsEmpty, canStart, createPod, isToldOldPeers } from "../make.ts";
 import { isNodeLost, isNodeSilent, LAG_MAX, type Member, takesNoPart } from "../members.ts";
 import { quorumOf } from "../quorum.ts";
@@ -43,14 +42,6 @@ function deadlineOf(view: View, one: Member): number {
   const moved = one.answer !== undefined && one.answer.appliedIndex > (one.view?.appliedIndex ?? 0);
   if (!moved) return known ?? begun + view.memberTimeoutMs;
   return Math.min(view.now, begun + (EXTENSIONS_MAX - 1) * view.memberTimeoutMs) + view.memberTimeoutMs;
-}
-
-/** What a new member is for: the forming of the cluster, a repair, or growth. */
-export function growthType(view: View): OperationView["type"] {
-  const before = view.status.operation?.type;
-  return before === "Bootstrap" || before === "Repair" || before === "Request" || before === "Update"
-    ? before
-    : "ScaleUp";
 }
 
 function mendPod(view: View, one: Member, doing: Doing): Decision | undefined {
@@ -126,10 +117,6 @@ function takeBack(view: View, one: Member, why: string, doing: Doing, learns?: L
     },
   );
 }
-
-/** How often growing may fail before a person is asked, and how long it rests after each time. */
-export const GROWTH_TRIES = 3;
-export const GROWTH_REST_MS = 60_000;
 
 /** Counts the failure once, however often the removal has to be asked for. */
 function failed(view: View, one: Member, message: string): Learnt {

@@ -4,6 +4,7 @@ import type { Happening } from "../action.ts";
 import { acting, type Decision, type Doing, type Learnt, waiting } from "../decision.ts";
 import { chooseVoter, disrupt, LEADER_MOVES_MAX } from "../disrupt.ts";
 import { gate } from "../gate.ts";
+import { growthGivenUp } from "../growth.ts";
 import { isHealthyVoter, type Member } from "../members.ts";
 import { isOutdated } from "../target.ts";
 import type { Request, View } from "../view.ts";
@@ -36,6 +37,8 @@ function restarted(view: View, request: Request): Decision | undefined {
 function replaced(view: View, request: Request): Decision {
   const left = view.members.find((member) => member.name === request.value && member.listed !== undefined);
   if (left === undefined) return handled(view, "replaceMember", request, `${request.value || "nobody"} is no member`);
+  const givenUp = growthGivenUp(view);
+  if (givenUp !== undefined) return refuse(view, "replaceMember", request, givenUp);
   return waiting(`${left.name} is to be replaced: ${gate(view) ?? "it is on its way"}`, {
     doing: { type: "Request", member: left.name, step: "ReplacingMember" },
   });
@@ -105,26 +108,30 @@ function progress(member: Member): string {
   return `defrag.${member.name}`;
 }
 
+/**
+ * The authorities are replaced; what they sign follows by itself. Whether it has been done stands on their Secrets, as a
+ * call may fail after the status was written, or be carried out without an answer.
+ */
 function rotateCertificates(view: View, request: Request): Decision {
-  const names = view.builders
-    .secrets(view.cluster)
-    .filter((need) => need.by === "operator")
-    .map((need) => need.name);
-  if (names.length === 0)
+  const authorities = view.builders.secrets(view.cluster).filter((need) => need.isAuthority === true);
+  if (authorities.length === 0)
     return refuse(
       view,
       "rotateCertificates",
       request,
       "no certificate of this cluster comes from the operator's own authority",
     );
-  const learns = { handledRequests: { ...view.status.handledRequests, rotateCertificates: request.nonce } };
+  const left = authorities
+    .map((need) => need.name)
+    .filter((name) => view.seen.secrets.get(name)?.rotation !== request.nonce);
+  if (left.length === 0)
+    return handled(view, "rotateCertificates", request, "the authorities are new, and what they sign follows");
   return acting(
-    { kind: "issue-certificates", secrets: names, rotateCA: true },
-    "the authority and all certificates are renewed",
+    { kind: "issue-certificates", secrets: left, rotation: request.nonce },
+    `authorities are renewed: ${left.join(", ")}`,
     {
       doing: { type: "Request", step: "RotatingCertificates" },
-      learns,
-      events: [{ type: "Normal", reason: "CertificatesRotating", message: names.join(", ") }],
+      events: [{ type: "Normal", reason: "CertificatesRotating", message: left.join(", ") }],
     },
   );
 }

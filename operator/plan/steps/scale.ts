@@ -3,11 +3,10 @@ import { memberName } from "../../api/names.ts";
 import { acting, type Decision, type Doing, stalled, waiting } from "../decision.ts";
 import { chooseVoter, disrupt } from "../disrupt.ts";
 import { gate } from "../gate.ts";
+import { growthGivenUp, growthRest, growthType } from "../growth.ts";
 import { createClaim } from "../make.ts";
 import { isOtherVersion, leaving, wantsGrowth } from "../target.ts";
-import { fromTime } from "../time.ts";
 import type { View } from "../view.ts";
-import { GROWTH_REST_MS, GROWTH_TRIES, growthType } from "./learner.ts";
 
 export function scale(view: View): Decision | undefined {
   const victim = leaving(view);
@@ -20,7 +19,14 @@ export function scale(view: View): Decision | undefined {
       step: "RemovingMember",
     });
   }
-  return wantsGrowth(view) ? grow(view) : undefined;
+  return wantsGrowth(view) && growthGivenUp(view) === undefined ? grow(view) : undefined;
+}
+
+/** The last word, when nothing else is left to be done: the spec is not fulfilled, and waits for a person. */
+export function growthStalled(view: View): Decision | undefined {
+  const message = growthGivenUp(view);
+  if (message === undefined) return undefined;
+  return stalled("ProgressDeadlineExceeded", message, { doing: { type: growthType(view), step: "AddingMember" } });
 }
 
 /** The claim first: it says what is intended. Then the learner; its Pod comes when it is listed. */
@@ -60,20 +66,10 @@ function add(view: View, name: string, why: string, doing: Doing, nextMemberSeri
   });
 }
 
-/** After a member that could not be added it rests, longer each time; after the third a person is asked. */
 function resting(view: View, doing: Doing): Decision | undefined {
-  const last = view.status.lastOperation;
-  if (last?.result !== "Failed" || last.attempts === 0) return undefined;
-  if (view.status.observedGeneration !== view.seen.cluster.metadata.generation) return undefined;
-  const tried = `${last.attempts} new members could not join, the last for: ${last.message || last.step}`;
-  if (last.attempts >= GROWTH_TRIES)
-    return stalled("ProgressDeadlineExceeded", `${tried}. Mend the cause and change the spec, then it is tried again`, {
-      doing,
-    });
-  const until = (fromTime(last.endedAt) ?? 0) + GROWTH_REST_MS * last.attempts;
-  return view.now < until
-    ? waiting(`${tried}: the next is tried soon`, { doing: { ...doing, step: "Resting" }, againInMs: until - view.now })
-    : undefined;
+  const rest = growthRest(view);
+  if (rest === undefined) return undefined;
+  return waiting(rest.message, { doing: { ...doing, step: "Resting" }, againInMs: rest.untilMs - view.now });
 }
 
 /**

@@ -3,6 +3,7 @@ import { bytesOf } from "../../api/quantity.ts";
 import { acting, type Decision } from "../decision.ts";
 import { disrupt } from "../disrupt.ts";
 import type { Member } from "../members.ts";
+import { refusedClaim } from "../refused.ts";
 import { fromTime } from "../time.ts";
 import type { View } from "../view.ts";
 
@@ -12,11 +13,27 @@ const GROWS_BY_ITSELF_MS = 600_000;
 const GIVEN_UP_MS = 2 * 3_600_000;
 
 export function volumes(view: View): Decision | undefined {
+  return grow(view, (claim) => refusedClaim(view, claim) === undefined);
+}
+
+/** What a quota or a driver would not let grow is tried again when nothing else is left to do. */
+export function refusedVolumes(view: View): Decision | undefined {
+  const decision = grow(view, (claim) => refusedClaim(view, claim) !== undefined);
+  return decision && { ...decision, events: [], againInMs: 30_000 };
+}
+
+function grow(view: View, isItsTurn: (claim: string) => boolean): Decision | undefined {
   const size = view.spec.storage.persistent?.size;
   if (size === undefined || view.wish.state === "refused") return undefined;
   for (const member of view.members) {
     const { claim } = member;
-    if (claim === undefined || claim.isTerminating || claim.requested >= bytesOf(size) || !mayGrow(view, member))
+    if (
+      claim === undefined ||
+      !isItsTurn(claim.name) ||
+      claim.isTerminating ||
+      claim.requested >= bytesOf(size) ||
+      !mayGrow(view, member)
+    )
       continue;
     return acting(
       { kind: "grow-claim", claim: claim.name, uid: claim.uid, size: String(size) },

@@ -169,6 +169,7 @@ export const STATUS: Json = {
   nextMemberSerial: 3,
   leader: "example-1",
   leaderChangedAt: NOW,
+  dbSize: "12.5 MiB",
   quorum: { size: 2, healthy: 2, tolerates: 0 },
   members: [
     {
