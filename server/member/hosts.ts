@@ -181,7 +181,6 @@ export function loopDuties(member: MemberParts): LoopDuties {
     readStates: (states) => barrier.answered(states),
     softState: ({ leaderId, role }) => noteLeadership(leadership, leaderId, role === "leader"),
     send: (messages) => peers.send(messages),
-    flush: () => peers.flush(),
     prepareInstall: (snapshot) => intake.prepare(markOf(snapshot).index),
     install: (snapshot) => exchange.install(markOf(snapshot)),
     installed: (snapshot) => exchange.installed(markOf(snapshot).index),

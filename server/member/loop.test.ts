@@ -4,7 +4,7 @@ import { SimClock } from "../../test/simulation/world/clock.ts";
 import { Deferred, pass } from "../../test/support/settling.ts";
 import { Prng } from "../base/prng.ts";
 import type { Clock } from "../ports/clock.ts";
-import { ConfState, type Entry, EntryType, type HardState, Message, MessageType } from "../proto/raftpb.ts";
+import { ConfState, type Entry, EntryType, type HardState, Message } from "../proto/raftpb.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Ready } from "../raft/ready.ts";
 import type { SyncGuard } from "../wal/sync-guard.ts";
@@ -48,18 +48,11 @@ class World {
   /** Until then no state takes the place of another. */
   prepared = new Deferred();
   /** What an operation does beside being noted. */
-  readonly onto: {
-    save?: () => void;
-    syncNow?: () => void;
-    apply?: (index: number) => void;
-    persisted?: () => void;
-    flush?: () => void;
-  } = {};
+  readonly onto: { save?: () => void; syncNow?: () => void; apply?: (index: number) => void; persisted?: () => void } =
+    {};
   mayBlock = true;
   mayApply = true;
   isAlone = true;
-  /** What raft keeps from the others; 0: nothing. */
-  heldCommit = 0;
   /** How far the loop's clock runs ahead of the world's. */
   spentMs = 0;
   readonly #syncEndsEarly: boolean;
@@ -90,29 +83,8 @@ class World {
     this.journal.push(text);
   }
 
-  #raft(): Pick<
-    RawNode,
-    | "hasReady"
-    | "ready"
-    | "takeReadStates"
-    | "persisted"
-    | "appliedTo"
-    | "commitIndex"
-    | "holdsCommitNews"
-    | "tellCommit"
-  > {
-    const world = this;
+  #raft(): Pick<RawNode, "hasReady" | "ready" | "takeReadStates" | "persisted" | "appliedTo"> {
     return {
-      get commitIndex() {
-        return world.heldCommit;
-      },
-      get holdsCommitNews() {
-        return world.heldCommit > 0;
-      },
-      tellCommit: () => {
-        this.#note(`tell ${this.heldCommit} at ${this.clock.monotonicMs()}`);
-        this.heldCommit = 0;
-      },
       takeReadStates: () => this.reads.splice(0),
       hasReady: () => this.readys.length > 0,
       ready: () => this.readys.shift() as Ready,
@@ -168,7 +140,6 @@ class World {
       send: (messages) => {
         for (const { index } of messages) this.#note(`send ${index}`);
       },
-      flush: () => this.onto.flush?.(),
       fatal: (error) => void this.fatal.push(error),
     };
   }
@@ -216,80 +187,16 @@ test("what is written is synced, then counts for raft, and only then leaves; wha
   ]);
 });
 
-test("what may leave at once is on its way before the write, and acknowledgements before what is applied next", async () => {
+test("a commit index alone is written without a sync; nothing to write is not written", async () => {
   const world = new World();
-  world.isAlone = false;
-  world.onto.flush = () => world.journal.push("flush");
-  assert.deepEqual(
-    await world.give({ entries: entries(1, 1), messages: [message(10)], messagesAfterSync: [message(20)] }),
-    ["send 10", "flush", "save 1", "sync begins"],
-  );
-  world.journal.length = 0;
-  world.onto.persisted = () => {
-    world.onto.persisted = () => undefined;
-    world.readys.push(readyOf({ committedEntries: [entry(1)] }));
-  };
-  world.syncs[0]?.resolve();
-  await pass(world.clock, 0);
-  assert.deepEqual(world.journal.slice(0, 5), ["synced", "persisted 1", "send 20", "flush", "persisted nothing"]);
-});
-
-test("a commit index alone is written without a sync, and not before others had time to come with it", async () => {
-  const world = new World();
-  const committed = (commit: number) => ({
-    hardState: { term: 1, vote: 1n, commit },
-    committedEntries: [entry(commit)],
-  });
-  assert.deepEqual(await world.give(committed(1)), [
+  assert.deepEqual(await world.give({ hardState: { term: 1, vote: 1n, commit: 1 }, committedEntries: [entry(1)] }), [
+    "save nothing commit 1",
     "persisted nothing",
     "apply 1",
     "raft: applied to 1",
     "applied through 1",
   ]);
   assert.deepEqual(await world.give({ messages: [message(1)] }), ["send 1", "persisted nothing"]);
-  world.journal.length = 0;
-  await pass(world.clock, 1.5);
-  assert.deepEqual(world.journal, []);
-  await pass(world.clock, 1.5);
-  assert.deepEqual(world.journal, ["save nothing commit 1"]);
-  await pass(world.clock, 100);
-  assert.deepEqual(world.journal, ["save nothing commit 1"]);
-});
-
-test("a commit index that waits is written with the next entries, with a newer one in its place, or at the end", async () => {
-  const world = new World();
-  const at = (commit: number) => ({ term: 1, vote: 1n, commit });
-  await world.give({ hardState: at(1) });
-  assert.deepEqual(await world.give({ entries: entries(2, 2) }), ["save 2 commit 1", "synced", "persisted 2"]);
-  await world.give({ hardState: at(2) });
-  assert.equal((await world.give({ entries: entries(3, 3), hardState: at(3) }))[0], "save 3 commit 3");
-  await world.give({ hardState: at(4) }, { hardState: at(5) });
-  world.journal.length = 0;
-  world.loop.stop();
-  assert.deepEqual(world.journal, ["save nothing commit 5"]);
-  world.loop.stop();
-  await pass(world.clock, 100);
-  assert.deepEqual(world.journal, ["save nothing commit 5"]);
-});
-
-test("rounds that share a sync share an acknowledgement", async () => {
-  const world = new World();
-  world.isAlone = false;
-  const answer = (index: number, fields: Partial<Message> = {}) =>
-    Message.create({ type: MessageType.APP_RESP, to: 1n, term: 1, index, ...fields });
-  await world.give(
-    { entries: entries(1, 1), messagesAfterSync: [answer(1)] },
-    { entries: entries(2, 2), messagesAfterSync: [answer(2)] },
-    { entries: entries(3, 3), messagesAfterSync: [answer(3)] },
-  );
-  world.journal.length = 0;
-  world.syncs[0]?.resolve();
-  await pass(world.clock, 0);
-  assert.deepEqual(world.journal, ["synced", "persisted 1", "send 1", "sync begins"]);
-  world.journal.length = 0;
-  world.syncs[1]?.resolve();
-  await pass(world.clock, 0);
-  assert.deepEqual(world.journal, ["synced", "persisted 2", "persisted 3", "send 3"]);
 });
 
 test("everything asked for in one turn is one round; a round takes all that raft has, in order", async () => {
@@ -582,48 +489,4 @@ test("a state that cannot take the place of ours ends the member", async () => {
   world.prepared.reject(new Error("no disk"));
   assert.deepEqual(await world.give({ entries: entries(1, 1) }), []);
   assert.equal(world.fatal.length, 1);
-});
-
-// ---- news of a commit ----------------------------------------------------------------------------------------------------
-
-test("others are told of a commit that nothing follows after two milliseconds, of each one that long after it", async () => {
-  const world = new World();
-  world.isAlone = false;
-  world.heldCommit = 7;
-  await world.give();
-  await pass(world.clock, 1);
-  assert.deepEqual(world.journal, []);
-  world.heldCommit = 8; // an append has told them of 7, and this is news now
-  await world.give();
-  await pass(world.clock, 1.5);
-  assert.deepEqual(world.journal, [], "8 has its own time");
-  await pass(world.clock, 1);
-  assert.deepEqual(world.journal, ["tell 8 at 3"]);
-  await pass(world.clock, 100);
-  assert.deepEqual(world.journal, ["tell 8 at 3"], "once");
-});
-
-test("a commit that was told by an append is not told again, and one of a member alone not at all", async () => {
-  const world = new World();
-  world.isAlone = false;
-  world.heldCommit = 7;
-  await world.give();
-  world.heldCommit = 0;
-  await pass(world.clock, 10);
-  assert.deepEqual(world.journal, []);
-  world.isAlone = true;
-  world.heldCommit = 9;
-  await world.give();
-  await pass(world.clock, 10);
-  assert.deepEqual(world.journal, []);
-});
-
-test("a loop that has ended tells nothing", async () => {
-  const world = new World();
-  world.isAlone = false;
-  world.heldCommit = 7;
-  await world.give();
-  world.loop.stop();
-  await pass(world.clock, 10);
-  assert.deepEqual(world.journal, []);
 });

@@ -8,9 +8,8 @@
  */
 import { assert } from "../base/assert.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
-import type { Entry, HardState, Message, Snapshot } from "../proto/raftpb.ts";
-import { withoutCovered } from "../raft/message.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Entry, Message, Snapshot } from "../proto/raftpb.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { ReadState } from "../raft/read-index.ts";
 import type { Ready, SoftState } from "../raft/ready.ts";
@@ -22,15 +21,6 @@ import type { MemberMetrics } from "./member-metrics.ts";
 const APPLY_CHUNK = 32;
 const APPLY_CHUNK_BYTES = 1024 * 1024;
 const APPLY_SLICE_MS = 5;
-
-/**
- * How long neither others nor our own log need hear of a commit: the append that follows within it tells them, and the
- * write that it comes with holds it. Done at once, a client that waits for each answer would have twice the messages,
- * wakes and writes in every member. It is what a watcher or a serializable reader at a follower waits when nothing
- * follows; a linearizable read asks the leader, who tells it then. On disk it is never synced for its own sake, so a power
- * cut always could take it: a start finds it out again.
- */
-const COMMIT_NEWS_MS = 2;
 
 export interface LoopDuties {
   /** Asks raft for what this turn's readers need; called before raft is asked what is ready. */
@@ -48,8 +38,6 @@ export interface LoopDuties {
   readStates(states: readonly ReadState[]): void;
   softState(state: SoftState): void;
   send(messages: readonly Message[]): void;
-  /** What was sent leaves now, while this member writes, syncs or applies. */
-  flush(): void;
   /** The state of a snapshot that raft has taken is about to take the place of ours; resolves when it can. */
   prepareInstall(snapshot: Snapshot): Promise<void>;
   /** It takes the place, durably: after this all that is asked and applied is of it. */
@@ -80,12 +68,6 @@ export class Loop {
   #next = 0;
   /** Of the entry at `#next`, which is applied in part. */
   #steps: Iterator<void, void> | undefined;
-  /** Says how far we know of commits, and is not written yet: whatever is written next comes with it. */
-  #heldState: HardState | undefined;
-  /** The commit that others, or our log, have yet to be told, and since when. */
-  #heldCommit = 0;
-  #heldSinceMs = 0;
-  #newsTimer: Timer | undefined;
 
   constructor(parts: {
     raft: RawNode;
@@ -115,10 +97,7 @@ export class Loop {
     });
   }
 
-  /** Nothing is begun any more. What is known to be committed is in the log, if that can still be written. */
   stop(): void {
-    this.#newsTimer?.cancel();
-    if (!this.#stopped) this.#saveHeld();
     this.#stopped = true;
   }
 
@@ -130,7 +109,6 @@ export class Loop {
       if (this.#installing === undefined) this.#answerReads();
       this.#applySlice();
       this.#prepareInstall();
-      this.#holdNews();
     } catch (error) {
       this.#stopped = true;
       this.#duties.fatal(error);
@@ -139,47 +117,6 @@ export class Loop {
 
   #mayRound(): boolean {
     return this.#installing === undefined && (!this.#syncing || !this.#duties.isAlone());
-  }
-
-  /** One timer for all commits that are held: where appends follow each other it is set now and then, not for each. */
-  #holdNews(): void {
-    if (!this.#hasNews) return;
-    const { commitIndex } = this.#raft;
-    if (commitIndex !== this.#heldCommit) {
-      this.#heldCommit = commitIndex;
-      this.#heldSinceMs = this.#clock.monotonicMs();
-    }
-    this.#newsTimer ??= this.#clock.after(COMMIT_NEWS_MS, () => this.#tellNews());
-  }
-
-  #tellNews(): void {
-    this.#newsTimer = undefined;
-    if (this.#stopped || !this.#hasNews) return;
-    const leftMs = this.#heldSinceMs + COMMIT_NEWS_MS - this.#clock.monotonicMs();
-    // Timers count whole milliseconds.
-    if (leftMs >= 1) {
-      this.#newsTimer = this.#clock.after(leftMs, () => this.#tellNews());
-      return;
-    }
-    if (this.#raft.holdsCommitNews) {
-      this.#raft.tellCommit();
-      this.#run();
-    }
-    if (!this.#stopped) this.#saveHeld();
-  }
-
-  get #hasNews(): boolean {
-    return this.#heldState !== undefined || (this.#raft.holdsCommitNews && !this.#duties.isAlone());
-  }
-
-  #saveHeld(): void {
-    if (this.#heldState === undefined) return;
-    try {
-      this.#write(this.#heldState, []);
-    } catch (error) {
-      this.#stopped = true;
-      this.#duties.fatal(error);
-    }
   }
 
   /** A slow sync that a member alone waits for keeps writes, and no read: what those rest on has been synced before. */
@@ -191,10 +128,7 @@ export class Loop {
   #round(ready: Ready): void {
     if (ready.softState !== undefined) this.#duties.softState(ready.softState);
     if (this.#raft.isLeader) failpoint?.("raftBeforeLeaderSend");
-    if (ready.messages.length > 0) {
-      this.#duties.send(ready.messages);
-      this.#duties.flush();
-    }
+    this.#duties.send(ready.messages);
     // These are on disk already: they wait for no sync.
     for (const entry of ready.committedEntries) this.#committed.push(entry);
     if (ready.readStates.length > 0) this.#duties.readStates(ready.readStates);
@@ -225,17 +159,12 @@ export class Loop {
     return !this.#duties.hasRead() && entries.length === 1;
   }
 
-  #save({ entries, hardState, mustSync }: Ready): void {
-    if (!mustSync) this.#heldState = hardState ?? this.#heldState;
-    else this.#write(hardState ?? this.#heldState, entries);
-  }
-
-  #write(hardState: HardState | undefined, entries: readonly Entry[]): void {
-    this.#heldState = undefined;
-    if (hardState === undefined && entries.length === 0) return;
-    const started = this.#clock.monotonicMs();
-    const bytes = this.#wal.save(hardState, entries);
-    this.#metrics.walWritten(bytes, this.#clock.monotonicMs() - started);
+  #save(ready: Ready): void {
+    if (ready.entries.length > 0 || ready.hardState !== undefined) {
+      const started = this.#clock.monotonicMs();
+      const bytes = this.#wal.save(ready.hardState, ready.entries);
+      this.#metrics.walWritten(bytes, this.#clock.monotonicMs() - started);
+    }
   }
 
   /** Waits until nothing of our state is applied any more, then has the other one take its place. */
@@ -292,8 +221,7 @@ export class Loop {
       this.#syncing = false;
       if (this.#stopped) return;
       this.#synced(started);
-      this.#finish(...this.#unsynced.splice(0, covered));
-      this.#duties.flush();
+      for (const ready of this.#unsynced.splice(0, covered)) this.#finish(ready);
       this.#syncBeside();
       this.#run();
     };
@@ -312,19 +240,8 @@ export class Loop {
     this.#metrics.walSynced(now - startedMs);
   }
 
-  /** The sync under all of `readys` has returned. Of the acknowledgements that it allows the last is enough. */
-  #finish(...readys: readonly Ready[]): void {
-    const answers: Message[] = [];
-    for (const ready of readys) {
-      this.#persisted(ready);
-      for (const message of ready.messagesAfterSync) answers.push(message);
-    }
-    if (!this.#raft.isLeader) failpoint?.("raftBeforeFollowerSend");
-    this.#duties.send(withoutCovered(answers));
-  }
-
-  /** It counts from here on. */
-  #persisted(ready: Ready): void {
+  /** The sync under `ready` has returned: from here on it counts. */
+  #finish(ready: Ready): void {
     failpoint?.("raftAfterSave");
     if (ready.snapshot !== undefined) failpoint?.("raftBeforeApplySnap");
     failpoint?.("raftBeforeAdvance");
@@ -333,6 +250,8 @@ export class Loop {
       failpoint?.("raftAfterApplySnap");
       this.#duties.installed(ready.snapshot);
     }
+    if (!this.#raft.isLeader) failpoint?.("raftBeforeFollowerSend");
+    this.#duties.send(ready.messagesAfterSync);
   }
 
   #applySlice(): void {

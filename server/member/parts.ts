@@ -185,7 +185,6 @@ export class MemberParts {
       checkQuorum: true,
       maxMessageBytes: MAX_APPEND_BYTES,
       inflightMax: MAX_INFLIGHT,
-      holdsCommitNews: true,
       random: (bound) => random.below(bound),
     });
     this.commits = new Commits({

@@ -63,11 +63,6 @@ export class Peers {
     for (const message of snapshots) this.#owner.snapshotWanted(message);
   }
 
-  /** What was sent leaves now: a write and a sync follow. */
-  flush(): void {
-    this.#network.flush();
-  }
-
   /** Sends a whole state beside all else; `snapshotStatus` tells what became of it. */
   sendSnapshot(snapshot: OutgoingSnapshot): void {
     this.#network.sendSnapshot(snapshot);
@@ -119,7 +114,6 @@ export class Peers {
 export const NO_NETWORK: Network = {
   start: () => undefined,
   send: () => undefined,
-  flush: () => undefined,
   sendSnapshot: () => undefined,
   addPeer: () => undefined,
   addRemote: () => undefined,

@@ -30,12 +30,6 @@ export interface Network {
   send(messages: readonly Message[]): void;
 
   /**
-   * What was sent leaves now rather than when the caller gives the loop back: for who has long work before him. Changes
-   * nothing else, so a network may do nothing.
-   */
-  flush(): void;
-
-  /**
    * Sends a whole state beside all other traffic. What became of it is told once by `Receiver.snapshotStatus`, also when
    * the member is not known or another snapshot to it is under way, which are failures.
    */

@@ -93,25 +93,3 @@ export function waitsForSync(type: number): boolean {
 export function voteResponseType(type: number): number {
   return type === MessageType.VOTE ? MessageType.VOTE_RESP : MessageType.PRE_VOTE_RESP;
 }
-
-/**
- * Without acknowledgements of appends that a later one to the same member covers: it says that all up to its index is
- * held. Whatever else stands between two of them keeps its place among them.
- */
-export function withoutCovered(messages: readonly Message[]): readonly Message[] {
-  if (messages.length < 2) return messages;
-  const kept: Message[] = [];
-  let later: Message | undefined;
-  for (let at = messages.length - 1; at >= 0; at--) {
-    const message = messages[at] as Message;
-    const isAcknowledgement = message.type === MessageType.APP_RESP && !message.reject;
-    if (isAcknowledgement && later !== undefined && covers(later, message)) continue;
-    later = isAcknowledgement ? message : undefined;
-    kept.push(message);
-  }
-  return kept.reverse();
-}
-
-function covers(later: Message, earlier: Message): boolean {
-  return later.to === earlier.to && later.term === earlier.term && later.index >= earlier.index;
-}

@@ -71,11 +71,6 @@ export interface RaftConfig {
   readonly uncommittedBytesMax?: number | undefined;
   /** A leader that is removed or demoted steps down at once; as in etcd the default is that it does not. */
   readonly stepDownOnRemoval?: boolean | undefined;
-  /**
-   * A leader keeps the news of a commit, which the next append brings as well, until the conductor has it told
-   * (`RawNode.tellCommit`). The default is to send an append without entries at once, as etcd does.
-   */
-  readonly holdsCommitNews?: boolean | undefined;
   /** A uniform integer in [0, bound). */
   random(bound: number): number;
 }
@@ -120,8 +115,6 @@ export class Raft {
   uncommittedBytes = 0;
   /** Something new is to be sent to the others: done once for all proposals of a turn, when the Ready is made. */
   appendDue = false;
-  /** A commit is kept from the others: the next append tells it, or the conductor has it told. */
-  commitNewsHeld = false;
   /** A read waits for a round of heartbeats. */
   heartbeatDue = false;
 
@@ -250,7 +243,6 @@ export class Raft {
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.appendDue = false;
-    this.commitNewsHeld = false;
     this.heartbeatDue = false;
     this.reads = new ReadQueue();
     this.#postponedReads = [];

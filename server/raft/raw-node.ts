@@ -187,16 +187,6 @@ export class RawNode {
     if (member !== undefined) startTransfer(raft, member);
   }
 
-  /** Whether others hold what is committed and have yet to be told so; only with `holdsCommitNews`. */
-  get holdsCommitNews(): boolean {
-    return this.#raft.commitNewsHeld;
-  }
-
-  /** Tells them now, for nothing that would have told them has been proposed meanwhile. */
-  tellCommit(): void {
-    if (this.#raft.commitNewsHeld) this.#raft.appendDue = true;
-  }
-
   /** A follower that has reason to believe that its leader is dead may vote for another before its own timeout. */
   forgetLeader(): void {
     if (this.#raft.role === "follower") this.#raft.leaderId = NONE;

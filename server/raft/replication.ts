@@ -85,8 +85,7 @@ export function maybeCommit(raft: Raft): boolean {
   if (index <= raft.log.committed || raft.log.term(index) !== raft.term) return false;
   raft.log.commitTo(index);
   raft.releasePostponedReads();
-  if (raft.config.holdsCommitNews === true && !changesConfiguration(raft)) raft.commitNewsHeld = true;
-  else raft.appendDue = true;
+  raft.appendDue = true;
   return true;
 }
 
@@ -94,7 +93,6 @@ export function maybeCommit(raft: Raft): boolean {
 
 /** To everyone: new entries, or the new commit index where it tells something. */
 export function broadcastAppend(raft: Raft): void {
-  raft.commitNewsHeld = false;
   for (const member of raft.tracker.members) {
     if (member.id === raft.id) continue;
     sendAppend(raft, member, member.state === "probe" || isCommitNews(raft, member));
@@ -109,20 +107,9 @@ export function broadcastAppend(raft: Raft): void {
  * answers. That of a change of the configuration is told at once: who is removed by it may be gone right after.
  */
 function isCommitNews(raft: Raft, member: Progress): boolean {
-  const { committed } = raft.log;
-  return (committed === raft.log.lastIndex() || changesConfiguration(raft)) && member.canBumpCommit(committed);
-}
-
-/** Whether a change of the configuration is committed and not applied here. */
-function changesConfiguration({ log, pendingConfIndex }: Raft): boolean {
-  return pendingConfIndex > log.applied && pendingConfIndex <= log.committed;
-}
-
-/** It has acknowledged something, and the commit that it can know of by that is no news to the others. */
-function tellLateMember(raft: Raft, member: Progress): void {
-  if (!isCommitNews(raft, member)) return;
-  if (raft.config.holdsCommitNews === true && !changesConfiguration(raft)) raft.commitNewsHeld = true;
-  else sendAppend(raft, member, true);
+  const { committed, applied } = raft.log;
+  const isChange = raft.pendingConfIndex > applied && raft.pendingConfIndex <= committed;
+  return (committed === raft.log.lastIndex() || isChange) && member.canBumpCommit(committed);
 }
 
 export function broadcastHeartbeat(raft: Raft): void {
@@ -306,7 +293,7 @@ function handleAcknowledgement(raft: Raft, member: Progress, index: number): voi
       member.inflights.freeTo(index);
       break;
   }
-  if (!maybeCommit(raft)) tellLateMember(raft, member);
+  if (!maybeCommit(raft) && isCommitNews(raft, member)) sendAppend(raft, member, true);
   sendBacklog(raft, member);
   if (member.id === raft.transferTarget && member.match === raft.log.lastIndex()) sendTimeoutNow(raft, member.id);
 }

@@ -1,13 +1,9 @@
 /**
  * One stream to a member, on the connection that it opened for reading from us. Messages are encoded as they are sent
- * and leave together when that is asked for, or at the end of the turn, in one write. When too much waits, further
- * messages are refused; when the member takes nothing for a while, the connection is broken and it dials again.
- *
- * Only the head is written by `node:http`. The body is chunks (RFC 9112, section 7.1) that are put together here and go
- * straight to the socket: through the response each would be three writes, gathered and sent only after the turn.
+ * and leave together at the end of the turn, in one write. When too much waits, further messages are refused; when the
+ * member takes nothing for a while, the connection is broken and it dials again.
  */
 import type { ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { memberIdText } from "../base/int64.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Message } from "../proto/raftpb.ts";
@@ -20,14 +16,10 @@ export const STREAM_QUEUE_MAX = 4096;
 export const STREAM_QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** What waits is copied together up to this size; beyond, copying costs more than a list of pieces. */
 const GATHER_BYTES = 64 * 1024;
-/** Hexadecimal digits of the longest chunk, and the two line ends of every one. */
-const CHUNK_EXTRA_BYTES = 8 + 2 + 2;
-const LINE_END = Buffer.from("\r\n", "latin1");
 
 /** One connection that the member has opened. */
 interface Connection {
   readonly response: ServerResponse;
-  readonly socket: Socket;
   readonly encoder: MessageEncoder;
   pieces: Uint8Array[];
   pieceBytes: number;
@@ -62,15 +54,8 @@ export class OutgoingStream {
   /** The member has dialled; a connection that it opened before is worthless. `response` has its head and no body yet. */
   attach(response: ServerResponse): void {
     this.#drop("a new connection took its place");
-    const { socket } = response;
-    // Gone already, or behind another answer on its connection, which no member does.
-    if (socket === null || !response.chunkedEncoding) {
-      response.destroy();
-      return;
-    }
     const connection: Connection = {
       response,
-      socket,
       encoder: this.#createEncoder(),
       pieces: [],
       pieceBytes: 0,
@@ -104,11 +89,6 @@ export class OutgoingStream {
     return true;
   }
 
-  /** What was taken down leaves now. */
-  flush(): void {
-    if (this.#connection?.isFlushDue === true) this.#flush(this.#connection);
-  }
-
   stop(): void {
     this.#drop("this member stops");
   }
@@ -125,22 +105,27 @@ export class OutgoingStream {
     connection.waitingMessages++;
     if (connection.isFlushDue) return;
     connection.isFlushDue = true;
-    process.nextTick(() => {
-      if (connection.isFlushDue) this.#flush(connection);
-    });
+    process.nextTick(() => this.#flush(connection));
   }
 
   /** Everything taken down since the last one leaves as one chunk in one write. */
   #flush(connection: Connection): void {
     connection.isFlushDue = false;
     if (connection !== this.#connection) return;
-    const { socket, pieces, pieceBytes, pieceMessages } = connection;
+    const { response, pieces, pieceBytes, pieceMessages } = connection;
     connection.pieces = [];
     connection.pieceBytes = connection.pieceMessages = 0;
-    writeChunk(socket, pieces, pieceBytes, () => {
+    const left = () => {
       connection.waitingBytes -= pieceBytes;
       connection.waitingMessages -= pieceMessages;
-    });
+    };
+    if (pieceBytes <= GATHER_BYTES) response.write(Buffer.concat(pieces, pieceBytes), left);
+    else {
+      response.cork();
+      const last = pieces.length - 1;
+      for (const [at, piece] of pieces.entries()) at === last ? response.write(piece, left) : response.write(piece);
+      response.uncork();
+    }
     this.#remote.series.sentBytes.inc(pieceBytes);
   }
 
@@ -176,26 +161,4 @@ export class OutgoingStream {
       ...fields,
     });
   }
-}
-
-/** `bytes` in `pieces` as one chunk of a body; `left` is called once they are with the system. */
-function writeChunk(socket: Socket, pieces: readonly Uint8Array[], bytes: number, left: () => void): void {
-  const length = bytes.toString(16);
-  if (bytes > GATHER_BYTES) {
-    socket.cork();
-    socket.write(`${length}\r\n`, "latin1");
-    for (const piece of pieces) socket.write(piece);
-    socket.write(LINE_END, left);
-    socket.uncork();
-    return;
-  }
-  const chunk = Buffer.allocUnsafe(bytes + CHUNK_EXTRA_BYTES);
-  let at = chunk.write(length, 0, "latin1");
-  at += LINE_END.copy(chunk, at);
-  for (const piece of pieces) {
-    chunk.set(piece, at);
-    at += piece.length;
-  }
-  at += LINE_END.copy(chunk, at);
-  socket.write(chunk.subarray(0, at), left);
 }

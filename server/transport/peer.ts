@@ -80,12 +80,6 @@ export class Peer {
     if (!way.send(message)) this.#drop(message);
   }
 
-  /** What was taken down leaves now. */
-  flush(): void {
-    this.#outgoing.message.flush();
-    this.#outgoing.msgapp.flush();
-  }
-
   sendSnapshot(snapshot: OutgoingSnapshot): void {
     void this.#snapshots.send(snapshot);
   }

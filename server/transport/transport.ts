@@ -120,10 +120,6 @@ export class Transport implements Network {
     }
   }
 
-  flush(): void {
-    for (const peer of this.#peers.values()) peer.flush();
-  }
-
   sendSnapshot(snapshot: OutgoingSnapshot): void {
     const { to } = snapshot.message;
     const peer = this.#peers.get(to);

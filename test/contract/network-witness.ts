@@ -73,7 +73,6 @@ export class Witness implements Receiver {
     return {
       start: (receiver) => call(() => network.start(receiver)),
       send: (messages) => call(() => network.send(messages)),
-      flush: () => call(() => network.flush()),
       sendSnapshot: (snapshot) => {
         if (!this.#isClosed) this.snapshotsSent++;
         call(() => network.sendSnapshot(snapshot));

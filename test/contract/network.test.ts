@@ -209,7 +209,6 @@ function changed(network: Network, parts: Partial<Network>): Network {
   return {
     start: (receiver) => network.start(receiver),
     send: (messages) => network.send(messages),
-    flush: () => network.flush(),
     sendSnapshot: (snapshot) => network.sendSnapshot(snapshot),
     addPeer: (id, urls) => network.addPeer(id, urls),
     addRemote: (id, urls) => network.addRemote(id, urls),

@@ -39,8 +39,8 @@ export const INDEX_OUTSIDE_TRANSACTION: Edit = {
 export const ACKNOWLEDGE_BEFORE_WRITE: Edit = {
   name: "requests are acknowledged before their entries are written",
   file: "member/loop.js",
-  from: "const bytes = this.#wal.save(hardState, entries);",
-  to: "const bytes = (setTimeout(() => this.#wal.save(hardState, entries), 30), 0);",
+  from: "const bytes = this.#wal.save(ready.hardState, ready.entries);",
+  to: "const bytes = (setTimeout(() => this.#wal.save(ready.hardState, ready.entries), 30), 0);",
 };
 
 /** Lets the log go as soon as something was applied, whether the store has it or not. */

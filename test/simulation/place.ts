@@ -272,7 +272,6 @@ function stoppable(network: Network, clock: LifeClock): Network {
   return {
     start: (receiver) => network.start(held(receiver)),
     send: (messages) => network.send(messages),
-    flush: () => network.flush(),
     sendSnapshot: (snapshot) => network.sendSnapshot(snapshot),
     addPeer: (id, urls) => network.addPeer(id, urls),
     addRemote: (id, urls) => network.addRemote(id, urls),

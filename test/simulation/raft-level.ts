@@ -27,7 +27,6 @@ const LEVEL_WITHIN = 60;
 /** Named points that some sixty seeds come by, some each: worlds that avoid them show nothing. */
 export const RAFT_POINTS: readonly string[] = [
   "append refused",
-  "commit told by itself",
   "election won",
   "entries replaced",
   "joint entered",

@@ -26,8 +26,6 @@ import type { RaftWeather } from "./raft-weather.ts";
 const WAITING_MAX = 2000;
 /** What a sync takes, and what is committed waits to be applied, once all is healed. */
 const CALM_US = 100;
-/** What a leader keeps news of a commit for. */
-const NEWS_US = 2000;
 
 /** What is done wrong on purpose, to see that it is noticed. */
 export interface PlantedMistakes {
@@ -90,7 +88,6 @@ export class RaftMember implements Watched {
   #roundIsDue = false;
   #toApply: Entry[] = [];
   #applyIsDue = false;
-  #newsAreDue = false;
   #lastNeeded = 0;
 
   constructor(at: number, confState: ConfState, world: MemberWorld) {
@@ -137,7 +134,6 @@ export class RaftMember implements Watched {
     this.#roundIsDue = false;
     this.#toApply = [];
     this.#applyIsDue = false;
-    this.#newsAreDue = false;
     this.#lastNeeded = 0;
   }
 
@@ -236,22 +232,7 @@ export class RaftMember implements Watched {
 
   #rounds(): void {
     while (this.isUp && this.node.hasReady()) this.#round(this.node.ready());
-    if (!this.isUp) return;
-    this.#world.laws().see(this);
-    if (this.node.holdsCommitNews) this.#tellLater();
-  }
-
-  #tellLater(): void {
-    if (this.#newsAreDue) return;
-    this.#newsAreDue = true;
-    const { life } = this;
-    this.#world.timeline.after(NEWS_US, () => {
-      this.run(life, () => {
-        this.#newsAreDue = false;
-        if (this.node.holdsCommitNews) this.#world.points.add("commit told by itself");
-        this.node.tellCommit();
-      });
-    });
+    if (this.isUp) this.#world.laws().see(this);
   }
 
   #round(ready: Ready): void {

@@ -56,7 +56,7 @@ export class Timeline {
 }
 
 /** Chance for one purpose alone: what one of them draws does not shift the others. */
-const STREAMS = ["weather", "network", "disks", "clocks", "members", "workload", "changes", "faults", "news"] as const;
+const STREAMS = ["weather", "network", "disks", "clocks", "members", "workload", "changes", "faults"] as const;
 export type Stream = (typeof STREAMS)[number];
 
 /** The same numbers for the same seed (a whole number from 0 to 2^32 - 1) and purpose. */

@@ -91,7 +91,7 @@ export function drawWeather(seed: number): RaftWeather {
     members,
     voters: Math.min(members, 3 + random.below(3)),
     tickUs: random.pick([25, 40, 50, 60, 100]) * MS,
-    raft: { ...drawRaft(random), holdsCommitNews: streamOf(seed, "news").chance(0.5) },
+    raft: drawRaft(random),
     network: {
       delayUs: random.pick([300, 1 * MS, 3 * MS, 10 * MS, 30 * MS]),
       dropShare: share(0.15),

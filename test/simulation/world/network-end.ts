@@ -83,8 +83,6 @@ export class SimulatedEnd implements Network, Asker, AnswerStation, SnapshotTarg
     this.#wires.changed();
   }
 
-  flush(): void {}
-
   send(messages: readonly Message[]): void {
     for (const message of messages) {
       if (message.to === 0n) continue;
