@@ -20,6 +20,8 @@ interface Authority {
   readonly fingerprint: string;
   readonly notBefore: number;
   readonly notAfter: number;
+  /** The request that it was made for. */
+  readonly rotation: string | undefined;
 }
 
 /** What lies in the Secret that members mount; never changed: a write makes another. */
@@ -65,7 +67,9 @@ export class Certificates {
     const found = new Map<string, SecretFacts>();
     if (authority !== undefined) {
       const { fingerprint, notBefore, notAfter } = authority;
-      found.set(authorityName(cluster), factsOf([fingerprint], notBefore, notAfter, fingerprint));
+      const facts = factsOf([fingerprint], notBefore, notAfter, fingerprint);
+      const { rotation } = authority;
+      found.set(authorityName(cluster), rotation === undefined ? facts : { ...facts, rotation });
     }
     if (files !== undefined)
       found.set(
@@ -77,18 +81,18 @@ export class Certificates {
 
   /** `members`: those that run, with what they say they have loaded. */
   due(cluster: EtcdCluster, members: readonly Loaded[], now: number): Due {
-    return this.#writes(cluster, members, now, false, {}).map(({ secret, why }) => ({ secret, why }));
+    return this.#writes(cluster, members, now, undefined, {}).map(({ secret, why }) => ({ secret, why }));
   }
 
   /** Writes what is due of these Secrets, as seen by whoever asked; answers whether anything was. */
   issue(
     cluster: EtcdCluster,
-    wanted: { readonly secrets: readonly string[]; readonly rotateCA: boolean },
+    wanted: { readonly secrets: readonly string[]; readonly rotation?: string },
     members: readonly Loaded[],
     now: number,
     habits: IssuerHabits,
   ): boolean {
-    const due = this.#writes(cluster, members, now, wanted.rotateCA, habits).filter(({ secret }) =>
+    const due = this.#writes(cluster, members, now, wanted.rotation, habits).filter(({ secret }) =>
       wanted.secrets.includes(secret),
     );
     for (const { make } of due) make();
@@ -99,14 +103,15 @@ export class Certificates {
     cluster: EtcdCluster,
     members: readonly Loaded[],
     now: number,
-    rotates: boolean,
+    rotation: string | undefined,
     habits: IssuerHabits,
   ): readonly Write[] {
     const terms = termsOf(cluster);
     const writes: Write[] = [];
-    const why = authorityDue(this.authority, terms, now) ?? (rotates ? "a rotation was asked for" : undefined);
+    const why =
+      authorityDue(this.authority, terms, now) ?? (rotation === undefined ? undefined : "a rotation was asked for");
     if (why !== undefined)
-      writes.push({ secret: authorityName(cluster), why, make: () => this.#newAuthority(terms, now) });
+      writes.push({ secret: authorityName(cluster), why, make: () => this.#newAuthority(terms, now, rotation) });
     const { authority } = this;
     const step = this.#step(members, terms, now, habits);
     // Signed by the authority that was seen, whichever has been written since.
@@ -137,10 +142,10 @@ export class Certificates {
     });
   }
 
-  #newAuthority(terms: RenewalTerms, now: number): void {
+  #newAuthority(terms: RenewalTerms, now: number, rotation: string | undefined): void {
     const lifeMs = this.authority === undefined ? this.#firstLifeMs : undefined;
     const notAfter = now + (lifeMs ?? authorityLifetimeMs(terms));
-    this.authority = { fingerprint: `authority-${++this.#serial}`, notBefore: now, notAfter };
+    this.authority = { fingerprint: `authority-${++this.#serial}`, notBefore: now, notAfter, rotation };
   }
 
   #write(
