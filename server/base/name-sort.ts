@@ -5,7 +5,8 @@
  *     all ── what they begin with alike is skipped ── by the next eight characters ──► groups ── each again ──► ...
  *     small groups by comparison
  *
- * The eight characters are taken out of each name once, into two numbers that are sorted by radix beside one another.
+ * The eight characters are taken out of each name once, into two numbers that are sorted by radix beside one another. All of
+ * it is done in slices of so many names that one takes some milliseconds, whatever they are.
  */
 import type { ByteString } from "./bytes.ts";
 
@@ -14,8 +15,8 @@ const SMALL = 24;
 /** Characters that one round sorts by. */
 const WINDOW = 8;
 const DIGITS = 256;
-/** Names looked at between two pauses, about. */
-const PAUSE = 50_000;
+/** Names of a slice: each may be a wait for memory. */
+const SLICE = 8000;
 
 interface Group {
   readonly from: number;
@@ -37,14 +38,22 @@ export function* nameSortSteps<T>(names: ByteString[], items: T[], shared?: numb
     looked += count;
     if (count <= SMALL) insertionSort(names, items, group);
     else {
-      const depth = group.depth === 0 && shared !== undefined ? shared : commonLength(names, group);
-      for (const _ of windows.sortSteps(names, group.from, count, depth)) yield;
-      windows.arrange(names, items, group.from, count);
-      pushTies(windows, names, items, { from: group.from, to: group.to, depth }, groups);
+      const depth = group.depth === 0 && shared !== undefined ? shared : yield* commonLengthSteps(names, group);
+      yield* windows.sortSteps(names, group.from, count, depth);
+      yield* windows.arrangeSteps(names, items, group.from, count);
+      yield* tieSteps(windows, names, items, { from: group.from, to: group.to, depth }, groups);
     }
-    if (looked < PAUSE) continue;
+    if (looked < SLICE) continue;
     looked = 0;
     yield;
+  }
+}
+
+/** Does `work` on slices of the numbers up to `count`, with a pause after each but the last. */
+function* sliced(count: number, work: (from: number, to: number) => void): Generator<void, void, void> {
+  for (let from = 0; from < count; from += SLICE) {
+    if (from > 0) yield;
+    work(from, Math.min(from + SLICE, count));
   }
 }
 
@@ -69,37 +78,43 @@ class Windows {
     this.#otherNames = new Uint32Array(count);
   }
 
-  /** Takes the windows out of `count` names and sorts them. Yields in between when there are many. */
-  *sortSteps(names: readonly ByteString[], from: number, count: number, depth: number): Generator<void, void, void> {
-    for (let at = 0; at < count; at++) {
-      const name = names[from + at] as ByteString;
+  /** Takes the windows out of `count` names and sorts them. */
+  *sortSteps(names: readonly ByteString[], first: number, count: number, depth: number): Generator<void, void, void> {
+    yield* sliced(count, (from, to) => this.#take(names, first, depth, from, to));
+    // The least significant character first; every pass keeps the order of the one before among equals.
+    for (let shift = 0; shift < 2 * 32; shift += 8)
+      yield* this.#passSteps(shift < 32 ? this.#lower : this.#upper, shift % 32, count);
+  }
+
+  #take(names: readonly ByteString[], first: number, depth: number, from: number, to: number): void {
+    for (let at = from; at < to; at++) {
+      const name = names[first + at] as ByteString;
       this.#upper[at] = fourCharacters(name, depth);
       this.#lower[at] = fourCharacters(name, depth + 4);
       this.#names[at] = at;
-      if (at % PAUSE === PAUSE - 1) yield;
-    }
-    // The least significant character first; every pass keeps the order of the one before among equals.
-    for (let shift = 0; shift < 2 * 32; shift += 8) {
-      this.#pass(shift < 32 ? this.#lower : this.#upper, shift % 32, count);
-      if (count > PAUSE) yield;
     }
   }
 
-  #pass(key: Uint32Array, shift: number, count: number): void {
+  *#passSteps(key: Uint32Array, shift: number, count: number): Generator<void, void, void> {
     const places = this.#places.fill(0);
-    for (let at = 0; at < count; at++) {
-      const digit = ((key[at] as number) >>> shift) & 0xff;
-      places[digit] = (places[digit] as number) + 1;
-    }
+    yield* sliced(count, (from, to) => countDigits(key, shift, places, from, to));
     if (places[((key[0] as number) >>> shift) & 0xff] === count) return; // all alike
     for (let digit = 0, next = 0; digit < DIGITS; digit++) {
       const these = places[digit] as number;
       places[digit] = next;
       next += these;
     }
+    yield* sliced(count, (from, to) => this.#distribute(key, shift, from, to));
+    [this.#upper, this.#otherUpper] = [this.#otherUpper, this.#upper];
+    [this.#lower, this.#otherLower] = [this.#otherLower, this.#lower];
+    [this.#names, this.#otherNames] = [this.#otherNames, this.#names];
+  }
+
+  #distribute(key: Uint32Array, shift: number, from: number, to: number): void {
+    const places = this.#places;
     const [upper, lower, names] = [this.#upper, this.#lower, this.#names];
     const [otherUpper, otherLower, otherNames] = [this.#otherUpper, this.#otherLower, this.#otherNames];
-    for (let at = 0; at < count; at++) {
+    for (let at = from; at < to; at++) {
       const digit = ((key[at] as number) >>> shift) & 0xff;
       const place = places[digit] as number;
       places[digit] = place + 1;
@@ -107,19 +122,25 @@ class Windows {
       otherLower[place] = lower[at] as number;
       otherNames[place] = names[at] as number;
     }
-    [this.#upper, this.#lower, this.#names] = [otherUpper, otherLower, otherNames];
-    [this.#otherUpper, this.#otherLower, this.#otherNames] = [upper, lower, names];
   }
 
   /** Brings the names of the group into the order that was found. */
-  arrange<T>(names: ByteString[], items: T[], from: number, count: number): void {
-    const oldNames = names.slice(from, from + count);
-    const oldItems = items.slice(from, from + count);
-    for (let at = 0; at < count; at++) {
-      const old = this.#names[at] as number;
-      names[from + at] = oldNames[old] as ByteString;
-      items[from + at] = oldItems[old] as T;
-    }
+  *arrangeSteps<T>(names: ByteString[], items: T[], first: number, count: number): Generator<void, void, void> {
+    const oldNames: ByteString[] = [];
+    const oldItems: T[] = [];
+    yield* sliced(count, (from, to) => {
+      for (let at = from; at < to; at++) {
+        oldNames.push(names[first + at] as ByteString);
+        oldItems.push(items[first + at] as T);
+      }
+    });
+    yield* sliced(count, (from, to) => {
+      for (let at = from; at < to; at++) {
+        const old = this.#names[at] as number;
+        names[first + at] = oldNames[old] as ByteString;
+        items[first + at] = oldItems[old] as T;
+      }
+    });
   }
 
   /** The end of the run of equal windows that begins at `start`. */
@@ -131,17 +152,35 @@ class Windows {
   }
 }
 
+function countDigits(key: Uint32Array, shift: number, counts: Uint32Array, from: number, to: number): void {
+  for (let at = from; at < to; at++) {
+    const digit = ((key[at] as number) >>> shift) & 0xff;
+    counts[digit] = (counts[digit] as number) + 1;
+  }
+}
+
 /** Names that the window does not tell apart are sorted further, behind it. */
-function pushTies<T>(windows: Windows, names: ByteString[], items: T[], group: Group, groups: Group[]): void {
+function* tieSteps<T>(
+  windows: Windows,
+  names: ByteString[],
+  items: T[],
+  group: Group,
+  groups: Group[],
+): Generator<void, void, void> {
   const { from, to } = group;
   const depth = group.depth + WINDOW;
+  let looked = 0;
   for (let start = from; start < to; ) {
     const end = from + windows.endOfRun(start - from, to - from);
     if (end - start > 1) {
-      const open = endedFirst(names, items, { from: start, to: end, depth });
+      const open = yield* endedFirstSteps(names, items, { from: start, to: end, depth });
       if (end - open > 1) groups.push({ from: open, to: end, depth });
     }
+    looked += end - start;
     start = end;
+    if (looked < SLICE) continue;
+    looked = 0;
+    yield;
   }
 }
 
@@ -149,14 +188,20 @@ function pushTies<T>(windows: Windows, names: ByteString[], items: T[], group: G
  * Names of one window that end in it, where 0 stands for what they do not have, differ in length alone: at most nine, and
  * they come before those that go on. Answers where these begin.
  */
-function endedFirst<T>(names: ByteString[], items: T[], { from, to, depth }: Group): number {
+function* endedFirstSteps<T>(
+  names: ByteString[],
+  items: T[],
+  { from, to, depth }: Group,
+): Generator<void, number, void> {
   let open = from;
-  for (let at = from; at < to; at++) {
-    if ((names[at] as ByteString).length > depth) continue;
-    [names[open], names[at]] = [names[at] as ByteString, names[open] as ByteString];
-    [items[open], items[at]] = [items[at] as T, items[open] as T];
-    open++;
-  }
+  yield* sliced(to - from, (sliceFrom, sliceTo) => {
+    for (let at = from + sliceFrom; at < from + sliceTo; at++) {
+      if ((names[at] as ByteString).length > depth) continue;
+      [names[open], names[at]] = [names[at] as ByteString, names[open] as ByteString];
+      [items[open], items[at]] = [items[at] as T, items[open] as T];
+      open++;
+    }
+  });
   insertionSort(names, items, { from, to: open, depth });
   return open;
 }
@@ -177,11 +222,13 @@ function fourCharacters(name: ByteString, at: number): number {
 }
 
 /** How many characters all names of the group begin with alike. */
-function commonLength(names: readonly ByteString[], { from, to, depth }: Group): number {
+function* commonLengthSteps(names: readonly ByteString[], { from, to, depth }: Group): Generator<void, number, void> {
   const first = names[from] as ByteString;
   let length = first.length;
-  for (let at = from + 1; at < to && length > depth; at++)
-    length = sharedLength(first, names[at] as ByteString, length, depth);
+  yield* sliced(to - from, (sliceFrom, sliceTo) => {
+    for (let at = from + sliceFrom; at < from + sliceTo && length > depth; at++)
+      length = sharedLength(first, names[at] as ByteString, length, depth);
+  });
   return length;
 }
 

@@ -30,6 +30,7 @@ import type { SystemLogger } from "../system/logger.ts";
 import { readProcessFacts } from "../system/process-facts.ts";
 import type { CertificateUse } from "./certificate-series.ts";
 import { Listeners } from "./listeners.ts";
+import { ownCertificate } from "./own-certificate.ts";
 
 /** What etcd adds to `--max-request-bytes` for the rest of a message. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
@@ -71,12 +72,13 @@ export class ClientSide {
   static async bind(parts: ClientSideParts): Promise<ClientSide> {
     const { config } = parts;
     const logger = parts.logger.child("cli/listeners.ts");
+    const tls = { ...config.tls, ...clientCertificate(parts) };
     const bound: Listeners[] = [];
     const bind = async (addresses: Config["clientUrls"]["listen"], flag: string) => {
       if (addresses.length === 0) return undefined;
       const purpose = flag === "--listen-metrics-urls" ? "metrics" : "client";
       const maxConnections = purpose === "metrics" ? MAX_METRICS_CONNECTIONS : clientConnectionsMax();
-      const listeners = await Listeners.bind({ addresses, flag, tls: config.tls, logger, purpose, maxConnections });
+      const listeners = await Listeners.bind({ addresses, flag, tls, logger, purpose, maxConnections });
       bound.push(listeners);
       return listeners;
     };
@@ -184,6 +186,13 @@ export class ClientSide {
       log: logger.child("gateway/ops.ts"),
     };
   }
+}
+
+/** `--auto-tls` counts where no files are given. Whose certificates are asked for stays as it is said. */
+function clientCertificate({ config, clock }: ClientSideParts): Partial<Config["tls"]> | undefined {
+  const { tls, clientUrls, listenClientHttpUrls, listenMetricsUrls } = config;
+  if (!tls.autoTls || tls.certFile !== "") return undefined;
+  return ownCertificate("client", [...clientUrls.listen, ...listenClientHttpUrls, ...listenMetricsUrls], config, clock);
 }
 
 /** As many as there are files for, besides our own. */

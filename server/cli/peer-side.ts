@@ -2,7 +2,6 @@
  * Everything that other members reach: the peer addresses of the configuration, and the way to the others. Ports are
  * taken before anything is opened; members are answered once this one has its ids.
  */
-import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { isSecure } from "../config/urls.ts";
 import { ETCD_VERSION } from "../config/version.ts";
@@ -12,12 +11,12 @@ import type { Series } from "../metrics/series.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Network } from "../ports/network.ts";
 import type { SystemLogger } from "../system/logger.ts";
-import { selfSignedPair } from "../system/self-signed.ts";
 import { TlsFiles } from "../system/tls-files.ts";
 import { PeerCertificates } from "../transport/peer-certificates.ts";
 import { PeerListener } from "../transport/peer-listener.ts";
 import { Transport } from "../transport/transport.ts";
 import type { CertificateUse } from "./certificate-series.ts";
+import { ownCertificate } from "./own-certificate.ts";
 
 /** The oldest members that we work with. */
 const OLDEST_VERSION = "3.0.0";
@@ -156,13 +155,8 @@ function peerTlsOf(config: Config, clock: Clock, logger: SystemLogger): PeerTls 
 
 /** `--peer-auto-tls`: what is said is encrypted, and nobody knows to whom. */
 function ownCertificates(config: Config, clock: Clock, logger: SystemLogger): PeerTls | undefined {
-  const secure = config.peerUrls.listen.filter(isSecure);
-  if (secure.length === 0) return undefined;
-  const pair = selfSignedPair(join(config.dataDir, "fixtures", "peer"), {
-    hosts: [...new Set(secure.map(({ host }) => host))],
-    years: config.peerTls.selfSignedYears,
-    nowMs: clock.wallMs(),
-  });
+  const pair = ownCertificate("peer", config.peerUrls.listen, config, clock);
+  if (pair === undefined) return undefined;
   const { minVersion, maxVersion, ciphers } = config.tls;
   const server = new TlsFiles({ ...pair, trustedCaFile: "", minVersion, maxVersion, ciphers }, logger);
   const certificates = new PeerCertificates({ server, isClientRequired: false, trustsAnybody: true, logger });

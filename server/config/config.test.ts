@@ -170,6 +170,17 @@ test("TLS settings are put in Node's words", () => {
   });
 });
 
+test("--auto-tls is enough for https, and counts for nothing beside files", () => {
+  const https = ["--data-dir=d", "--listen-client-urls=https://[::1]:1", "--advertise-client-urls=https://[::1]:1"];
+  const own = serve(...https, "--auto-tls", "--self-signed-cert-validity=3");
+  assert.deepEqual([own.config.tls.autoTls, own.config.selfSignedYears, own.notices], [true, 3, []]);
+  const given = serve(...https, "--auto-tls", "--cert-file=c", "--key-file=k");
+  assert.deepEqual(
+    given.notices.map(({ message }) => message),
+    ["ignoring client auto TLS since certs given"],
+  );
+});
+
 test("settings that do not go together are refused with the flag, the value and a remedy", () => {
   const https = ["--listen-client-urls=https://127.0.0.1:1", "--advertise-client-urls=https://127.0.0.1:1"];
   const cases: [string[], RegExp][] = [
@@ -225,6 +236,9 @@ test("settings that do not go together are refused with the flag, the value and 
       https,
       /TLS key\/cert \(--cert-file, --key-file\) must be provided for client url https:\/\/127.0.0.1:1 with HTTPS/,
     ],
+    [[...https, "--auto-tls", "--cert-file=x"], /KeyFile and CertFile must both be present: --key-file is missing/],
+    [["--auto-tls", "--self-signed-cert-validity=0"], /should be greater than 0: it is --self-signed-cert-validity=0,/],
+    [["--peer-auto-tls", "--self-signed-cert-validity=7901"], /may be 1 to 7900 years/],
     [[...https, "--cert-file=x"], /KeyFile and CertFile must both be present: --key-file is missing/],
     [["--listen-metrics-urls=https://127.0.0.1:1", "--key-file=x"], /--cert-file is missing/],
     [
@@ -248,7 +262,6 @@ test("settings that do not go together are refused with the flag, the value and 
 test("a flag whose work is to come is refused where ignoring it could do harm, and said aloud elsewhere", () => {
   const harmful = [
     "--client-cert-allowed-hostname=x",
-    "--auto-tls",
     "--discovery-token=x",
     "--discovery-srv=example.com",
     "--enable-log-rotation",
@@ -275,7 +288,12 @@ test("a flag whose work is to come is refused where ignoring it could do harm, a
 });
 
 test("a flag whose work is to come may be given its default", () => {
-  const { notices } = serve("--data-dir=d", "--auto-tls=false", "--force-new-cluster=false", "--enable-grpc-gateway");
+  const { notices } = serve(
+    "--data-dir=d",
+    "--socket-reuse-port=false",
+    "--force-new-cluster=false",
+    "--enable-grpc-gateway",
+  );
   assert.deepEqual(notices, []);
 });
 
@@ -351,7 +369,6 @@ test("the flags that kubeadm gives a member are taken", () => {
     allowedHostnames: [],
     skipsAddressCheck: false,
     autoTls: false,
-    selfSignedYears: 1,
   });
 });
 

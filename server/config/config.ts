@@ -39,6 +39,8 @@ export interface Config {
   readonly listenMetricsUrls: readonly Address[];
   readonly tls: ClientTls;
   readonly peerTls: PeerTls;
+  /** How long certificates that are made here are good, from 1 on. */
+  readonly selfSignedYears: number;
   readonly raftReadTimeoutMs: number;
   readonly raftWriteTimeoutMs: number;
 
@@ -105,6 +107,7 @@ export interface ClientTls {
   readonly crlFile: string;
   /** A certificate is demanded; so it is when a trusted CA is given. */
   readonly clientCertAuth: boolean;
+  /** A certificate is made where none is given. */
   readonly autoTls: boolean;
   /** As Node takes them. */
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
@@ -129,7 +132,6 @@ export interface PeerTls {
   readonly skipsAddressCheck: boolean;
   /** Only where no files are given. */
   readonly autoTls: boolean;
-  readonly selfSignedYears: number;
 }
 
 /** As ports/logger.ts has them; this room knows no port. */

@@ -228,9 +228,7 @@ const SECURITY = [
     "Names of which a client's certificate must carry one.",
     refused("comes with the rest of TLS"),
   ),
-  flag("auto-tls", "bool", "false", "Serve clients with a certificate made here.", {
-    ...refused("give --cert-file and --key-file instead"),
-  }),
+  flag("auto-tls", "bool", "false", "Serve clients with a certificate made here, which nobody has signed."),
   flag("peer-cert-file", "string", "", "Certificate shown to peers."),
   flag("peer-key-file", "string", "", "Key of that certificate."),
   flag("peer-trusted-ca-file", "string", "", "Authorities that may have signed peers' certificates."),

@@ -44,6 +44,7 @@ export function resolve(settings: Settings, source: "flags" | "file"): Config {
     listenMetricsUrls: settings.get("listen-metrics-urls"),
     tls: clientTls(settings),
     peerTls: peerTls(settings),
+    selfSignedYears: settings.get("self-signed-cert-validity"),
     raftReadTimeoutMs: settings.get("raft-read-timeout"),
     raftWriteTimeoutMs: settings.get("raft-write-timeout"),
     quotaBytes: quotaBytes(settings.get("quota-backend-bytes")),
@@ -164,7 +165,6 @@ function peerTls(settings: Settings): PeerTls {
     allowedHostnames: settings.get("peer-cert-allowed-hostname").filter((name) => name !== ""),
     skipsAddressCheck: settings.get("peer-skip-client-san-verification"),
     autoTls: settings.get("peer-auto-tls"),
-    selfSignedYears: settings.get("self-signed-cert-validity"),
   };
 }
 

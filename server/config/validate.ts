@@ -139,21 +139,33 @@ function checkLimits(settings: Settings): void {
 function checkTls(config: Config): void {
   checkRevocations("client-crl-file", config.tls.crlFile, "trusted-ca-file", config.tls.trustedCaFile);
   checkRevocations("peer-crl-file", config.peerTls.crlFile, "peer-trusted-ca-file", config.peerTls.trustedCaFile);
-  const { certFile, keyFile } = config.tls;
+  const { certFile, keyFile, autoTls } = config.tls;
+  if (autoTls || config.peerTls.autoTls) checkValidity(config.selfSignedYears);
   const secure = [...config.clientUrls.listen, ...config.listenClientHttpUrls, ...config.listenMetricsUrls].find(
     isSecure,
   );
   if (secure === undefined) return;
   if (certFile === "" && keyFile === "") {
+    if (autoTls) return;
     throw new ConfigError(
       1,
-      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${secure.url} with HTTPS scheme`,
+      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${secure.url} with HTTPS scheme; ` +
+        "or have one made by --auto-tls",
     );
   }
   if (certFile === "" || keyFile === "") {
     const missing = certFile === "" ? "--cert-file" : "--key-file";
     throw new ConfigError(1, `KeyFile and CertFile must both be present: ${missing} is missing for ${secure.url}`);
   }
+}
+
+/** A certificate has room for years of four digits. */
+const MAX_VALIDITY_YEARS = 7900;
+
+function checkValidity(years: number): void {
+  if (years >= 1 && years <= MAX_VALIDITY_YEARS) return;
+  const rule = `it is --self-signed-cert-validity=${years}, and may be 1 to ${MAX_VALIDITY_YEARS} years`;
+  throw new ConfigError(1, `selfSignedCertValidity is invalid,it should be greater than 0: ${rule}`);
 }
 
 /** A list is only looked at where certificates are: without an authority none is. */
@@ -246,6 +258,7 @@ function remarks(config: Config, settings: Settings): readonly Notice[] {
       "--peer-client-cert-auth has no effect with --peer-auto-tls: nobody can check certificates made by their owner",
     );
   }
+  if (config.tls.autoTls && config.tls.certFile !== "") warn("ignoring client auto TLS since certs given");
   if (config.unsafeNoFsync) warn("--unsafe-no-fsync is set: a power cut loses acknowledged writes");
   if (config.featureGates.LeaseCheckpoint && !config.featureGates.LeaseCheckpointPersist) {
     warn("checkpoints of leases are on and will not outlive a restart; see feature gate LeaseCheckpointPersist");

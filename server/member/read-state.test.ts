@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBackend } from "../../test/simulation/world/backend.ts";
 import { openState } from "../../test/support/apply-state.ts";
+import { AssertionFailure } from "../base/assert.ts";
 import { utf8Bytes } from "../base/bytes.ts";
 import { idBytes } from "../base/int64.ts";
 import { Lessor } from "../lease/lessor.ts";
@@ -66,6 +67,7 @@ test("what is not as etcd stores it is named, whichever bucket it is in", async 
     ["lease", idBytes(0n), Lease.encode({ id: 0n, ttl: 60, remainingTtl: 0 }), /in bucket "lease" is no lease's id/],
     ["members", utf8Bytes("1"), utf8Bytes('{"id":'), /a record in bucket "members" is damaged/],
     ["alarm", Uint8Array.of(0xff), utf8Bytes(""), /a record in bucket "alarm" is damaged/],
+    ["key", revisionKey(0, 5), version, /the record of revision 0.5 in bucket "key" follows 0.-1/],
     [
       "meta",
       utf8Bytes("finishedCompactRev"),
@@ -77,5 +79,25 @@ test("what is not as etcd stores it is named, whichever bucket it is in", async 
     backend.put(bucket, key, value);
     await backend.commit();
     assert.throws(() => read(backend), { name: "CorruptRecord", message: found });
+  }
+});
+
+test("a put and a deletion of one compacted revision are damage", async () => {
+  const backend = await filled();
+  backend.put("meta", utf8Bytes("finishedCompactRev"), revisionKey(KEYS, 0));
+  backend.put("key", revisionKey(5, 0, true), KeyValue.encode(KeyValue.create({ key: utf8Bytes("key 3") })));
+  await backend.commit();
+  assert.throws(() => read(backend), { name: "CorruptRecord", message: /revision 5.0 in bucket "key" follows 5.0/ });
+});
+
+test("a broken promise of our own is no damage, whichever bucket is read", async () => {
+  for (const broken of ["members", "alarm", "lease"]) {
+    const backend = await filled();
+    const scan = backend.scan.bind(backend);
+    backend.scan = (bucket, ...rest) => {
+      if (bucket === broken) throw new AssertionFailure("one and one are three");
+      return scan(bucket, ...rest);
+    };
+    assert.throws(() => read(backend), { name: "AssertionFailure", message: "one and one are three" });
   }
 });

@@ -3,6 +3,7 @@
  * so that a damaged one is found before anybody relies on it.
  */
 import { restoreLeaseSteps } from "../apply/lease-requests.ts";
+import { AssertionFailure } from "../base/assert.ts";
 import { Alarms } from "../cluster/alarms.ts";
 import { Membership } from "../cluster/membership.ts";
 import type { Lessor } from "../lease/lessor.ts";
@@ -26,12 +27,15 @@ export interface ReadStateOptions {
   readonly lessor: Lessor;
 }
 
-/** Yields every millisecond or so. Throws `CorruptRecord` at the first record that is not what etcd stores there. */
+/**
+ * Yields every millisecond or so. Throws `CorruptRecord` at the first record that is not what etcd stores there. A broken
+ * promise of our own is not the sender's fault and stays what it is.
+ */
 export function* readStateSteps(options: ReadStateOptions): Generator<void, ReadState> {
   try {
     return yield* steps(options);
   } catch (error) {
-    if (error instanceof CorruptRecord) throw error;
+    if (error instanceof CorruptRecord || error instanceof AssertionFailure) throw error;
     // Whoever made it may have put anything there: what we rely on elsewhere is no promise of theirs.
     throw new CorruptRecord(`the records do not fit each other: ${String(error)}`);
   }
@@ -55,7 +59,7 @@ function checkRead(bucket: string, read: () => void): void {
   try {
     read();
   } catch (error) {
-    if (error instanceof CorruptRecord) throw error;
+    if (error instanceof CorruptRecord || error instanceof AssertionFailure) throw error;
     throw new CorruptRecord(`a record in bucket "${bucket}" is damaged: ${String(error)}`);
   }
 }

@@ -281,6 +281,38 @@ test("a newer state overtakes one that is still coming; the message without its 
   await assertLevel(joiner, sent);
 });
 
+test("a state that comes while two are given up waits for the older one too: they share one folder", async () => {
+  const sent = await makeState();
+  const joiner = new Joiner(sent);
+  await joiner.begin();
+  const { world } = joiner;
+  const receiver = joiner.receiver as Receiver;
+  const first = await receiver.openSnapshot(sent.message);
+  for (const piece of sent.bytes) await first.write(piece);
+  const ended = first.end(); // its file is being synced
+  const second = Promise.resolve(receiver.openSnapshot(sent.message));
+  const third = Promise.resolve(receiver.openSnapshot(sent.message));
+  let hasBegun = false;
+  void third.then(() => {
+    hasBegun = true;
+  });
+  await Promise.all([
+    assert.rejects(ended, /a newer one is sent/),
+    assert.rejects(second, /it was given up meanwhile/),
+    Promise.resolve().then(async () => {
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      assert.equal(hasBegun, false, "the first one's sync is still under way");
+      await world.pass(10);
+    }),
+  ]);
+  const sink = await world.come(third);
+  for (const piece of sent.bytes) await sink.write(piece);
+  await world.come(sink.end());
+  receiver.message(sent.message);
+  await world.pass(200);
+  await assertLevel(joiner, sent);
+});
+
 test("until the log says what the store is of no other state comes in, for its file says so instead", async () => {
   const sent = await makeState();
   const joiner = new Joiner(sent);

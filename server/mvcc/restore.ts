@@ -14,7 +14,7 @@ import { isTombstone, mainOf, readRevision, subOf } from "./revision.ts";
 import { RevisionOrder } from "./revision-order.ts";
 import type { Rebuild } from "./tree-index.ts";
 
-const RECORD_SLICE = 2000;
+const RECORD_SLICE = 500;
 const KEY_SLICE = 10_000;
 
 /** Yields the records read so far after every slice. Throws `CorruptRecord`. `hashSeed`: see `KeyTable`. */

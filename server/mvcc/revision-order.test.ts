@@ -29,6 +29,15 @@ test("a missing revision, a missing beginning and a missing middle of one are no
   });
 });
 
+test("no revision comes twice or is 0, compacted or not", () => {
+  for (const after of [1, 9]) {
+    assert.throws(() => orderOf(after, [2, 0], [2, 0]), CorruptRecord);
+    assert.throws(() => orderOf(after, [2, 0], [2, 1], [2, 1]), CorruptRecord);
+    assert.throws(() => orderOf(after, [0, 0]), CorruptRecord);
+    assert.throws(() => orderOf(after, [0, 3], [1, 0]), CorruptRecord);
+  }
+});
+
 test("a missing end is noticed", () => {
   assert.throws(() => orderOf(1, [2, 0]).end(3), {
     message: 'records between revision 2.0 and the end at 3 are missing in bucket "key"',

@@ -41,6 +41,28 @@ test("a field that comes twice holds what came last", () => {
   assert.deepEqual(decode(Compare, "2005 3a0161").targetUnion, { kind: "value", value: Uint8Array.of(0x61) });
 });
 
+test("a list of messages may be decoded by map, which hands on places and the list too", () => {
+  const texts = ["a", "b", "c"].map((text) => PutRequest.encode(PutRequest.create({ key: Buffer.from(text) })));
+  const alarms = [1, 2, 3].map((action) => AlarmRequest.encode(AlarmRequest.create({ action })));
+  assert.deepEqual(
+    texts.map(PutRequest.decode).map(({ key }) => Buffer.from(key).toString()),
+    ["a", "b", "c"],
+  );
+  assert.deepEqual(
+    alarms.map(AlarmRequest.decode).map(({ action }) => action),
+    [1, 2, 3],
+  );
+});
+
+test("what lies before a message is left alone", () => {
+  const framed = Buffer.concat([
+    Buffer.of(0, 0, 0, 0, 3),
+    PutRequest.encode(PutRequest.create({ key: Buffer.of(0x61) })),
+  ]);
+  assert.deepEqual(PutRequest.decodeFrom(framed, 5).key, Uint8Array.of(0x61));
+  assert.deepEqual(AlarmRequest.decodeFrom(Buffer.of(9, 9, 8, 2), 2).action, 2);
+});
+
 test("a member of a oneof that holds zero is there", () => {
   assert.deepEqual(decode(Compare, "2000").targetUnion, { kind: "version", value: 0 });
   assert.equal(Compare.encode(Compare.create({ targetUnion: { kind: "lease", value: 0n } })).length, 2);

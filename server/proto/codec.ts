@@ -12,8 +12,13 @@ import { LENGTH, malformed, Reader, VARINT, Writer } from "./wire.ts";
 export interface Codec<T> {
   /** With the package: "etcdserverpb.PutRequest". */
   readonly typeName: string;
-  /** The message in `bytes` from `from` on (0). Throws EtcdError("MalformedRequest"). Byte fields are views into `bytes`. */
-  decode(bytes: Uint8Array, from?: number): T;
+  /**
+   * The message in `bytes`. Throws EtcdError("MalformedRequest"). Byte fields are views into `bytes`. Looks at nothing but
+   * its first argument, so that a list's `map` may have it.
+   */
+  decode(bytes: Uint8Array): T;
+  /** The same of the message that begins at `from` and goes to the end of `bytes`. */
+  decodeFrom(bytes: Uint8Array, from: number): T;
   /** Canonical bytes (ascending field numbers) that nobody will change. Their ArrayBuffer must not be transferred. */
   encode(message: T): Uint8Array;
   /** Appends what `encode` answers. */
@@ -43,7 +48,8 @@ const shared = new Writer();
 export function codec<T extends object>(typeName: string, { empty, read, write }: Parts<T>): MessageCodec<T> {
   return {
     typeName,
-    decode: (bytes, from) => read(new Reader(bytes, from)),
+    decode: (bytes) => read(new Reader(bytes)),
+    decodeFrom: (bytes, from) => read(new Reader(bytes, from)),
     encode(message) {
       shared.reset(); // an assertion may have cut the last message short
       write(shared, message);

@@ -51,7 +51,7 @@ abstract class StreamCall extends RunningCall implements Outlet<unknown> {
   protected read(bytes: Uint8Array, from: number): unknown {
     this.context.metrics.bytesReceived(bytes.length - from);
     try {
-      const request = this.method.request.decode(bytes, from);
+      const request = this.method.request.decodeFrom(bytes, from);
       this.counters.received.inc();
       return request;
     } catch (error) {

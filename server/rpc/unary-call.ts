@@ -37,7 +37,7 @@ export class UnaryCall extends RunningCall {
     this.context.metrics.bytesReceived(length);
     let request: unknown;
     try {
-      request = this.method.request.decode(bytes, from);
+      request = this.method.request.decodeFrom(bytes, from);
     } catch (error) {
       this.refuse(unreadable("error unmarshalling request", error));
       return;

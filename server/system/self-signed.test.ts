@@ -36,6 +36,16 @@ test("a time beyond 2049 is written as it must be", (t) => {
   assert.match(new X509Certificate(readFileSync(certFile)).validTo, /2059 GMT$/);
 });
 
+test("a pair whose time is over, or has not come, is made anew", (t) => {
+  const folder = folderOf(t);
+  const pairAt = (years: number) => {
+    const nowMs = NOW_MS + years * 365 * 24 * 3_600_000;
+    const { certFile } = selfSignedPair(folder, { hosts: HOSTS, years: 2, nowMs });
+    return new X509Certificate(readFileSync(certFile)).validFrom.slice(-8);
+  };
+  assert.deepEqual([0, 1.9, 2, 3.9, 0].map(pairAt), ["2030 GMT", "2030 GMT", "2032 GMT", "2032 GMT", "2030 GMT"]);
+});
+
 test("a pair that is there is used again; one that does not fit is refused, with what to do", (t) => {
   const folder = folderOf(t);
   const first = selfSignedPair(folder, { hosts: HOSTS, years: 1, nowMs: NOW_MS });

@@ -3,7 +3,7 @@
  * it, ECDSA on P-521 in `cert.pem` and `key.pem`, kept and used again by later starts. X.509 (RFC 5280) in DER.
  */
 import { createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP, isIPv4 } from "node:net";
 import { join } from "node:path";
 import { WorldError } from "../base/error.ts";
@@ -16,8 +16,8 @@ export interface SelfSigned {
 const YEAR_MS = 365 * 24 * 3_600_000;
 
 /**
- * The pair in `folder`, made when it is not there: for `hosts` (names and addresses), good for `years` from `nowMs` on (wall
- * time). Throws `WorldError` when the folder cannot be used or holds something else.
+ * The pair in `folder`, made when it is not there or its time is over: for `hosts` (names and addresses), good for `years`
+ * from `nowMs` on (wall time). Throws `WorldError` when the folder cannot be used or holds something else.
  */
 export function selfSignedPair(
   folder: string,
@@ -27,10 +27,12 @@ export function selfSignedPair(
   try {
     if (existsSync(files.certFile) && existsSync(files.keyFile)) {
       const certificate = new X509Certificate(readFileSync(files.certFile));
-      if (certificate.checkPrivateKey(createPrivateKey(readFileSync(files.keyFile)))) return files;
-      throw new Error("the key is not that of the certificate: remove both files, and they are made anew");
+      if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(files.keyFile))))
+        throw new Error("the key is not that of the certificate: remove both files, and they are made anew");
+      if (isGood(certificate, nowMs)) return files;
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    rmSync(files.keyFile, { force: true });
     const made = makePair(hosts, { fromMs: nowMs, toMs: nowMs + years * YEAR_MS });
     // The key last: a start that is cut off in between makes both anew.
     writeFileSync(files.certFile, made.cert, { mode: 0o600 });
@@ -39,6 +41,11 @@ export function selfSignedPair(
   } catch (error) {
     throw new WorldError(`make or use a certificate in "${folder}"`, error);
   }
+}
+
+/** Also of one that was made while the clock was wrong. */
+function isGood({ validFrom, validTo }: X509Certificate, nowMs: number): boolean {
+  return Date.parse(validFrom) <= nowMs && nowMs < Date.parse(validTo);
 }
 
 function makePair(hosts: readonly string[], { fromMs, toMs }: { fromMs: number; toMs: number }) {

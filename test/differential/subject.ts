@@ -30,84 +30,64 @@ export interface Subject {
 
 /** `seed` chooses who is asked; `members` is the size of the cluster, unless the member is alone. */
 export async function startSubject(way: Way, members: number, seed: number): Promise<Subject> {
-  if (way === "alone") return Alone.start();
+  if (way === "alone") return startAlone();
   const cluster = await ClusterProcess.start(ours(...Array.from({ length: members }, (_, at) => `member-${at + 1}`)));
-  if (way === "through any member") return new AnyMember(cluster, new Prng(seed));
+  return way === "through any member" ? new AnyMember(cluster, new Prng(seed)) : follower(cluster);
+}
+
+/** One member is asked all: it sees what it has answered itself, so nothing has to be waited for. */
+class OneMember implements Subject {
+  readonly #endpoint: Endpoint;
+  readonly #store: { remove(): Promise<void> };
+  readonly #step: () => Promise<void>;
+
+  /** `store` is removed with it; `step` is what happens between two stretches. */
+  constructor(
+    endpoint: Endpoint,
+    store: { remove(): Promise<void> },
+    step: () => Promise<void> = async () => undefined,
+  ) {
+    this.#endpoint = endpoint;
+    this.#store = store;
+    this.#step = step;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return [this.#endpoint];
+  }
+
+  call(request: Request): Promise<Answer> {
+    return this.#endpoint.call(request);
+  }
+
+  watchEndpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  async level(): Promise<void> {}
+
+  changeLeader(): Promise<void> {
+    return this.#step();
+  }
+
+  async remove(): Promise<void> {
+    this.#endpoint.close();
+    await this.#store.remove();
+  }
+}
+
+async function startAlone(): Promise<Subject> {
+  const server = await ServerProcess.start();
+  return new OneMember(new Endpoint("ours", server.url), server);
+}
+
+/** A member that does not lead; where a slow moment of the machine has made it, another one takes over. */
+async function follower(cluster: ClusterProcess): Promise<Subject> {
   const leader = await cluster.leader();
-  return new Follower(cluster, cluster.members.find((member) => member !== leader) as ClusterMember);
-}
-
-class Alone implements Subject {
-  readonly #server: ServerProcess;
-  readonly #endpoint: Endpoint;
-
-  private constructor(server: ServerProcess) {
-    this.#server = server;
-    this.#endpoint = new Endpoint("ours", server.url);
-  }
-
-  static async start(): Promise<Alone> {
-    return new Alone(await ServerProcess.start());
-  }
-
-  get endpoints(): readonly Endpoint[] {
-    return [this.#endpoint];
-  }
-
-  call(request: Request): Promise<Answer> {
-    return this.#endpoint.call(request);
-  }
-
-  watchEndpoint(): Endpoint {
-    return this.#endpoint;
-  }
-
-  async level(): Promise<void> {}
-
-  async changeLeader(): Promise<void> {}
-
-  async remove(): Promise<void> {
-    this.#endpoint.close();
-    await this.#server.remove();
-  }
-}
-
-/** One member that does not lead: it sees all that it has answered itself, so nothing has to be waited for. */
-class Follower implements Subject {
-  readonly #cluster: ClusterProcess;
-  readonly #member: ClusterMember;
-  readonly #endpoint: Endpoint;
-
-  constructor(cluster: ClusterProcess, member: ClusterMember) {
-    this.#cluster = cluster;
-    this.#member = member;
-    this.#endpoint = new Endpoint(member.name, member.server.url);
-  }
-
-  get endpoints(): readonly Endpoint[] {
-    return [this.#endpoint];
-  }
-
-  call(request: Request): Promise<Answer> {
-    return this.#endpoint.call(request);
-  }
-
-  watchEndpoint(): Endpoint {
-    return this.#endpoint;
-  }
-
-  async level(): Promise<void> {}
-
-  /** A slow moment of the machine may have made it lead. */
-  async changeLeader(): Promise<void> {
-    if ((await this.#cluster.leader()) !== this.#member) return;
-    await this.#cluster.lead(this.#cluster.members.find((other) => other !== this.#member) as ClusterMember);
-  }
-
-  async remove(): Promise<void> {
-    this.#endpoint.close();
-    await this.#cluster.remove();
-  }
+  const asked = cluster.members.find((member) => member !== leader) as ClusterMember;
+  return new OneMember(new Endpoint(asked.name, asked.server.url), cluster, async () => {
+    if ((await cluster.leader()) === asked) await cluster.lead(leader);
+  });
 }
 
 /** Each request goes to a member by chance, each watch stream stays with one; who leads changes now and then. */

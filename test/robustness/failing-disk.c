@@ -6,8 +6,8 @@
  *   FAULT_CALL     "write" or "sync"
  *   FAULT_ERRNO    the error number
  *
- * Without FAULT_CALL the file says what is wrong: "CALL ERRNO MILLISECONDS". With the number 0 the call works, but
- * takes so much longer.
+ * Without FAULT_CALL the file says what is wrong, a line each: "CALL ERRNO MILLISECONDS". With the number 0 the call works,
+ * but takes so much longer.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,15 +22,18 @@
 
 /* What the trigger itself says of this call; 0: nothing is wrong with it, now that it has waited. */
 static int told_by(const char *trigger, const char *call) {
-  char line[64], wanted[16];
-  int file = open(trigger, O_RDONLY | O_CLOEXEC), number = 0, milliseconds = 0;
-  ssize_t length = file < 0 ? -1 : read(file, line, sizeof line - 1);
+  char text[256], wanted[16];
+  int file = open(trigger, O_RDONLY | O_CLOEXEC), number = 0, milliseconds = 0, used = 0, fault = 0;
+  ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
   if (file >= 0) close(file);
   if (length <= 0) return 0;
-  line[length] = 0;
-  if (sscanf(line, "%15s %d %d", wanted, &number, &milliseconds) != 3 || strcmp(wanted, call) != 0) return 0;
-  usleep(milliseconds * 1000);
-  return number;
+  text[length] = 0;
+  for (const char *line = text; sscanf(line, "%15s %d %d%n", wanted, &number, &milliseconds, &used) == 3; line += used) {
+    if (strcmp(wanted, call) != 0) continue;
+    usleep(milliseconds * 1000);
+    if (number != 0) fault = number;
+  }
+  return fault;
 }
 
 /* The error number for this call on this file; 0: none. Leaves errno as it is. */

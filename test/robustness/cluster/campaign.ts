@@ -27,9 +27,8 @@ export const FAULTS: readonly Fault[] = [
 ];
 
 const SIZES = [3, 5] as const;
-/** Of a round, and the answers after each: what a planted mistake needs to show is less. */
-const ROUND = { episodes: 8, calmAnswers: 1000 } as const;
-const PLANTED_ROUND = { episodes: 4, calmAnswers: 250 } as const;
+/** How much a round is. */
+const ROUND: RoundLength = { episodes: 8, calmAnswers: 1000 };
 /** How long a fault lasts. */
 const HOLD_MS = { least: 800, most: 3000 } as const;
 /** Longest load before the first fault, and after each. */
@@ -45,6 +44,12 @@ const SLOW_MS = 10_000;
 const ANSWERS_LEAST = 100;
 const LOG_SHOWN_CHARS = 6000;
 
+export interface RoundLength {
+  readonly episodes: number;
+  /** Before the first episode and after each. */
+  readonly calmAnswers: number;
+}
+
 export interface CampaignOptions {
   readonly seed: number;
   /** Answered calls that are to be judged, at least; there is one round whatever it says. */
@@ -53,7 +58,11 @@ export interface CampaignOptions {
   readonly command?: readonly string[];
   /** Only faults whose name contains one of these. */
   readonly only?: readonly string[];
-  /** A mistake is known to be there: rounds are short, and nothing is kept of what goes wrong. */
+  /** Members of the clusters, by turns; three and five when not given. */
+  readonly sizes?: readonly number[];
+  /** Eight episodes with a thousand answers after each when not given. */
+  readonly round?: RoundLength;
+  /** A mistake is known to be there: nothing is kept of what goes wrong. */
   readonly isPlanted?: boolean;
   /** A line for a person, as it happens. */
   say(line: string): void;
@@ -64,6 +73,8 @@ export interface CampaignReport {
   readonly rounds: number;
   /** How often each fault was made. */
   readonly faults: ReadonlyMap<string, number>;
+  /** The names of all that might have been made. */
+  readonly possible: readonly string[];
   /** What this machine cannot do, in words. */
   readonly skipped: readonly string[];
 }
@@ -71,6 +82,7 @@ export interface CampaignReport {
 /** Rejects at the first promise that was not kept, with where its history is kept. */
 export async function campaign(options: CampaignOptions): Promise<CampaignReport> {
   const random = new Prng(options.seed);
+  const { sizes = SIZES } = options;
   const missing = lacks();
   const possible = FAULTS.filter((fault) => fault.lacks?.(missing) === undefined);
   const wanted = possible.filter(({ name }) => options.only?.some((word) => name.includes(word)) ?? true);
@@ -83,13 +95,13 @@ export async function campaign(options: CampaignOptions): Promise<CampaignReport
   let operations = 0;
   let rounds = 0;
   while (rounds === 0 || operations < options.operations) {
-    const size = SIZES[rounds % SIZES.length] as number;
+    const size = sizes[rounds % sizes.length] as number;
     const round = new Round(size, random.uint32(), deck, options, faults);
     const judged = await round.run();
     operations += judged.answers;
     rounds++;
   }
-  return { operations, rounds, faults, skipped };
+  return { operations, rounds, faults, possible: wanted.map(({ name }) => name), skipped };
 }
 
 /** Faults in an order of chance, each once before any comes again. */
@@ -186,7 +198,9 @@ class Round {
     const holdMs = HOLD_MS.least + this.#random.below(HOLD_MS.most - HOLD_MS.least);
     const fromMs = this.#nowMs;
     const what = await fault.run(field, holdMs);
-    this.#say(`${fault.name}: ${what ?? "nobody was free for it"} (from ${(fromMs / 1000).toFixed(1)} s on)`);
+    this.#say(
+      `${fault.name}: ${what ?? "nobody was free for it, or nothing came of it"} (from ${(fromMs / 1000).toFixed(1)} s on)`,
+    );
     if (what !== undefined) this.#faults.set(fault.name, (this.#faults.get(fault.name) ?? 0) + 1);
   }
 
@@ -234,8 +248,8 @@ class Round {
     }
   }
 
-  get #length(): { readonly episodes: number; readonly calmAnswers: number } {
-    return this.#options.isPlanted === true ? PLANTED_ROUND : ROUND;
+  get #length(): RoundLength {
+    return this.#options.round ?? ROUND;
   }
 
   get #nowMs(): number {

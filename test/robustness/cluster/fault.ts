@@ -8,7 +8,8 @@ export interface Fault {
   /** Why it cannot be made on this machine; undefined: it can. */
   lacks?(lacks: Lacks): string | undefined;
   /**
-   * Makes it, for about `holdMs`, and mends it. Answers what was done to whom; undefined: nothing could be. Rejects when
+   * Makes it, for about `holdMs`, and mends it. Answers what was done to whom; undefined: nobody was free for it, or
+   * it has touched nothing. Rejects when
    * the members do not come back, or do not do what was asked of them.
    */
   run(field: Field, holdMs: number): Promise<string | undefined>;

@@ -20,9 +20,9 @@ const slowDisk: Fault = {
     const member = await field.take(LEADER_SHARE);
     if (member === undefined) return undefined;
     const delayMs = DELAY_MS.least + field.random.below(DELAY_MS.most - DELAY_MS.least);
-    field.slowDisk(member, delayMs);
+    const mend = field.slowDisk(member, delayMs);
     await sleep(holdMs);
-    field.mendDisk(member);
+    mend();
     return `${member.name}, ${delayMs} ms a sync`;
   },
 };
@@ -33,9 +33,9 @@ const slowDisks: Fault = {
   async run(field, holdMs) {
     const members = [...field.cluster.members];
     const delays = members.map(() => 10 + field.random.below(90));
-    for (const [at, member] of members.entries()) field.slowDisk(member, delays[at] as number);
+    const mends = members.map((member, at) => field.slowDisk(member, delays[at] as number));
     await sleep(holdMs);
-    for (const member of members) field.mendDisk(member);
+    for (const mend of mends) mend();
     return members.map(({ name }, at) => `${name} ${delays[at]} ms`).join(", ");
   },
 };
@@ -48,11 +48,11 @@ const fullDisk: Fault = {
     const member = await field.take(LEADER_SHARE);
     if (member === undefined) return undefined;
     field.mayEnd(member);
-    field.fillDisk(member);
+    const mend = field.fillDisk(member);
     const ended = await Promise.race([member.server.exited, sleep(ENDS_WITHIN_MS, undefined, { ref: false })]);
     if (ended === undefined) await field.stop(member, "SIGKILL");
     else await sleep(holdMs / 2);
-    field.mendDisk(member);
+    mend();
     await field.launch(member);
     return `${member.name}${ended === undefined ? ", which had nothing to write" : ""}`;
   },
@@ -66,9 +66,9 @@ const clockJumps: Fault = {
     const jumps: number[] = [];
     for (const end = performance.now() + holdMs; performance.now() < end; await sleep(JUMP_EVERY_MS)) {
       jumps.push(field.random.pick(JUMPS_MS));
-      field.setClock(member, { wallMs: jumps.at(-1) as number, rate: 1 });
+      field.setClock(member, { wallMs: jumps.at(-1) as number });
     }
-    field.setClock(member, { wallMs: 0, rate: 1 });
+    field.setClock(member, { wallMs: 0 });
     return `${member.name} by ${jumps.map((ms) => ms / 1000).join(", ")} s`;
   },
 };
@@ -77,9 +77,9 @@ const clockRates: Fault = {
   name: "time runs wrong",
   async run(field, holdMs) {
     const rates = field.cluster.members.map((member) => ({ member, rate: field.random.pick(RATES) }));
-    for (const { member, rate } of rates) field.setClock(member, { wallMs: 0, rate });
+    for (const { member, rate } of rates) field.setClock(member, { rate });
     await sleep(holdMs);
-    for (const { member } of rates) field.setClock(member, { wallMs: 0, rate: 1 });
+    for (const { member } of rates) field.setClock(member, { rate: 1 });
     return rates.map(({ member, rate }) => `${member.name} ${rate} times as fast`).join(", ");
   },
 };

@@ -31,8 +31,9 @@ function partition(name: string, isCut: (from: number, to: number, members: numb
       const mend = field.links.cut(ways);
       await sleep(holdMs);
       const breaks = field.random.chance(BREAK_SHARE);
-      mend(breaks);
-      return `${wordsOf(ways)}; then ${breaks ? "broken" : "all that was held arrives"}`;
+      const held = mend(breaks);
+      if (held === 0) return undefined;
+      return `${wordsOf(ways)}, something held on ${held}; then ${breaks ? "broken" : "all that was held arrives"}`;
     },
   };
 }
@@ -43,12 +44,13 @@ const flapping: Fault = {
     const [first] = await shuffled(field);
     if (first === undefined) return undefined;
     const ways = field.ways(() => true).filter(({ from, to }) => from === first.name || to === first.name);
+    let held = 0;
     for (let flap = 0; flap < FLAPS; flap++) {
       const mend = field.links.cut(ways.filter(() => field.random.chance(0.6)));
       await sleep(holdMs / FLAPS);
-      mend(field.random.chance(BREAK_SHARE));
+      held += mend(field.random.chance(BREAK_SHARE));
     }
-    return `of ${first.name}`;
+    return held === 0 ? undefined : `of ${first.name}`;
   },
 };
 

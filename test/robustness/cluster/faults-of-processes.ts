@@ -78,7 +78,9 @@ const rollingRestart: Fault = {
   async run(field) {
     const names = [];
     for (const member of [...field.cluster.members]) {
-      await field.stop(member, "SIGTERM");
+      const { signal } = await field.stop(member, "SIGTERM");
+      if (signal === "SIGKILL")
+        throw new Error(`${member.name} did not end when it was told to: ${member.server.lastWords}`);
       await field.launch(member);
       names.push(member.name);
     }

@@ -3,7 +3,7 @@
  * member has a clock and a disk that can be made to go wrong, and whoever ends without having been told to is reported.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -53,11 +53,14 @@ export function lacks(): Lacks {
   };
 }
 
-/** What is set wrong in one member. */
+/** What is set wrong in one member; two faults at once may each have set something. */
 interface Wrongs {
   readonly clockFile: string;
   readonly diskFile: string;
-  readonly env: Record<string, string>;
+  wallMs: number;
+  rate: number;
+  /** Lines of the disk's file, see failing-disk.c. */
+  readonly disk: string[];
 }
 
 export class Field {
@@ -151,9 +154,10 @@ export class Field {
     );
   }
 
-  async stop(member: ClusterMember, signal: NodeJS.Signals): Promise<void> {
+  /** Resolves when it has ended, to how. */
+  stop(member: ClusterMember, signal: NodeJS.Signals): Promise<{ signal: NodeJS.Signals | null }> {
     this.#mayEnd.add(member);
-    await member.server.stop(signal);
+    return member.server.stop(signal);
   }
 
   /** It may end by itself from here on, until it is launched again. */
@@ -183,32 +187,25 @@ export class Field {
     return joined;
   }
 
-  /** Sets a member's clocks. */
-  setClock({ name }: ClusterMember, clock: { readonly wallMs: number; readonly rate: number }): void {
-    writeFileSync(this.#wrongsOf(name).clockFile, JSON.stringify(clock));
+  /** Sets a member's wall clock wrong by `wallMs`, or how fast its time runs; the other stays as it is. */
+  setClock({ name }: ClusterMember, clock: { readonly wallMs: number } | { readonly rate: number }): void {
+    const wrongs = Object.assign(this.#wrongsOf(name), clock);
+    replaceFile(wrongs.clockFile, JSON.stringify({ wallMs: wrongs.wallMs, rate: wrongs.rate }));
   }
 
-  /** Its disk is well. */
-  mendDisk({ name }: ClusterMember): void {
-    rmSync(this.#wrongsOf(name).diskFile, { force: true });
+  /** Every sync takes so much longer, until what is answered is called. */
+  slowDisk(member: ClusterMember, delayMs: number): () => void {
+    return this.#breakDisk(member, `sync 0 ${delayMs}`);
   }
 
-  /** Every sync takes so much longer. */
-  slowDisk({ name }: ClusterMember, delayMs: number): void {
-    writeFileSync(this.#wrongsOf(name).diskFile, `sync 0 ${delayMs}`);
+  /** Nothing can be written any more, until what is answered is called. */
+  fillDisk(member: ClusterMember): () => void {
+    return this.#breakDisk(member, "write 28 0");
   }
 
-  /** Nothing can be written any more. */
-  fillDisk({ name }: ClusterMember): void {
-    writeFileSync(this.#wrongsOf(name).diskFile, "write 28 0");
-  }
-
-  /** Sends every sleeper on its way and starts who is down: whatever a fault has left behind that failed itself. */
+  /** Starts whoever is down. */
   async heal(): Promise<void> {
-    for (const member of this.cluster.members) {
-      this.mendDisk(member);
-      if (!member.server.isRunning) await this.launch(member);
-    }
+    for (const member of this.cluster.members) if (!member.server.isRunning) await this.launch(member);
   }
 
   async remove(): Promise<void> {
@@ -233,7 +230,7 @@ export class Field {
     };
     if (this.#library !== undefined)
       Object.assign(env, { LD_PRELOAD: this.#library, FAULT_TRIGGER: diskFile, FAULT_PATH: "/member/" });
-    this.#wrongs.set(name, { clockFile, diskFile, env });
+    this.#wrongs.set(name, { clockFile, diskFile, wallMs: 0, rate: 1, disk: [] });
     const dataDir = this.power === undefined ? undefined : join(this.power.folder, name);
     if (dataDir !== undefined) mkdirSync(dataDir, { mode: 0o700 });
     return {
@@ -246,6 +243,18 @@ export class Field {
         gate.port = port;
         return gate.url;
       },
+    };
+  }
+
+  #breakDisk({ name }: ClusterMember, line: string): () => void {
+    const { disk, diskFile } = this.#wrongsOf(name);
+    const write = () =>
+      disk.length === 0 ? rmSync(diskFile, { force: true }) : replaceFile(diskFile, disk.join("\n"));
+    disk.push(line);
+    write();
+    return () => {
+      disk.splice(disk.indexOf(line), 1);
+      write();
     };
   }
 
@@ -270,4 +279,10 @@ export class Field {
     execFileSync(findTool("gcc") as string, ["-shared", "-fPIC", "-O1", "-o", library, FAILING_DISK, "-ldl"]);
     return library;
   }
+}
+
+/** Nobody reads half of it. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}+`, text);
+  renameSync(`${path}+`, path);
 }

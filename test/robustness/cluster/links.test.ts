@@ -54,12 +54,18 @@ test("a way that is cut holds what goes along it, the other way goes on, and aft
   b.socket.write("x");
   await sleep(WAIT_MS);
   assert.deepEqual([a.text, b.text], ["x", "1"]);
-  mend(false);
+  assert.equal(mend(false), 1, "something was held");
   await sleep(WAIT_MS);
   assert.equal(b.text, "1", "somebody else has cut it too");
   again(false);
   await sleep(WAIT_MS);
   assert.equal(b.text, "12");
+  const both = links.cut([
+    { from: "a", to: "b" },
+    { from: "b", to: "a" },
+  ]);
+  await sleep(WAIT_MS);
+  assert.equal(both(false), 0, "nobody said anything");
 });
 
 test("connections that were held may break instead, and nobody behind a cut hears of an end before", async (t) => {

@@ -27,11 +27,6 @@ export class Links {
   /** How many have cut each way. */
   readonly #cuts = new Map<string, number>();
 
-  /** Connections that were let through so far. */
-  passed = 0;
-  /** Pieces that came to a cut way. */
-  held = 0;
-
   /** The gate of a member that dials from `address`. Whoever makes it sets where it leads, and closes all at the end. */
   async open(name: string, address: string): Promise<Gate> {
     this.#names.set(address, name);
@@ -41,16 +36,21 @@ export class Links {
     return gate;
   }
 
-  /** Cuts ways; answers what mends them: with `breaks` connections that had been held break, else they go on. */
-  cut(ways: readonly Way[]): (breaks: boolean) => void {
+  /**
+   * Cuts ways; answers what mends them: with `breaks` connections that had been held break, else they go on. That answers
+   * on how many of the ways there was something to hold.
+   */
+  cut(ways: readonly Way[]): (breaks: boolean) => number {
     for (const way of ways) this.#count(way, 1);
     for (const passage of this.#passages) this.#flow(passage);
     return (breaks) => {
+      const held = ways.filter((way) => this.#holds(way)).length;
       for (const way of ways) this.#count(way, -1);
       for (const passage of this.#passages) {
         if (breaks && ways.some((way) => concerns(way, passage))) destroy(passage);
         else this.#flow(passage);
       }
+      return held;
     };
   }
 
@@ -63,7 +63,6 @@ export class Links {
     const dialler = this.#names.get((outer.remoteAddress ?? "").replace(/^::ffff:/, ""));
     // Somebody who is no member: a tool, or one that was removed and forgotten.
     if (dialler === undefined || gate.port === 0) return void outer.destroy();
-    this.passed++;
     const inner = createConnection({ host: "127.0.0.1", port: gate.port, allowHalfOpen: true });
     const passage = { dialler, owner, outer, inner };
     this.#passages.add(passage);
@@ -76,8 +75,10 @@ export class Links {
   #join(passage: Passage, source: Socket, target: Socket, way: Way): void {
     source.setNoDelay(true);
     source.on("data", (piece: Buffer) => {
-      if (this.#isCut(way)) this.held++;
-      if (!target.write(piece) || this.#isCut(way)) source.pause();
+      if (this.#isCut(way)) {
+        source.pause();
+        source.unshift(piece);
+      } else if (!target.write(piece)) source.pause();
     });
     target.on("drain", () => {
       if (!this.#isCut(way)) source.resume();
@@ -103,6 +104,14 @@ export class Links {
       else if (source.readableEnded) target.end();
       else if (!target.writableNeedDrain) source.resume();
     }
+  }
+
+  #holds({ from, to }: Way): boolean {
+    for (const { dialler, owner, outer, inner } of this.#passages) {
+      if (dialler === from && owner === to && outer.readableLength > 0) return true;
+      if (dialler === to && owner === from && inner.readableLength > 0) return true;
+    }
+    return false;
   }
 
   #isCut({ from, to }: Way): boolean {

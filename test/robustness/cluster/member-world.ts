@@ -49,7 +49,7 @@ function read(file: string): { wallMs: number; rate: number } {
     const { wallMs, rate } = JSON.parse(readFileSync(file, "utf8")) as { wallMs: number; rate: number };
     if (Number.isFinite(wallMs) && rate > 0) return { wallMs, rate };
   } catch {
-    // Not there, or not written to its end yet.
+    // Not there.
   }
   return { wallMs: 0, rate: 1 };
 }

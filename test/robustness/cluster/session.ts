@@ -82,10 +82,14 @@ export class Session {
     if (random.chance(MOVE_SHARE)) this.close();
     this.#client ??= connect(random.pick(field.endpoints()));
     const calledMs = recorder.nowMs;
-    const ended = await call(this.#client);
-    const end = "code" in ended ? recorder.failed(ended) : ended;
-    recorder.note(this.name, request, calledMs, end);
-    field.leave();
+    let end: End;
+    try {
+      const ended = await call(this.#client);
+      end = "code" in ended ? recorder.failed(ended) : ended;
+      recorder.note(this.name, request, calledMs, end);
+    } finally {
+      field.leave();
+    }
     if (end.kind === "open" || end.kind === "never sent") {
       this.close();
       await sleep(REST_MS + random.below(REST_MS));
