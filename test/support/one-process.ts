@@ -10,7 +10,7 @@ import { progress } from "./tally-reporter.ts";
 /** How long what is being closed may take after the last test of a file. */
 const GRACE_MS = 1000;
 /** How long all tests of one file may take. */
-const FILE_LIMIT_MS = 60_000;
+const FILE_LIMIT_MS = 120_000;
 
 const files = process.argv.slice(2);
 
