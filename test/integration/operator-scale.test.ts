@@ -35,7 +35,7 @@ test("ten clusters at once become Ready, are quiet at rest, and are handed over"
   const rest = await measure(first, () => sleep(20_000));
   assert.ok(rest.requestsAMinute <= REQUESTS_AT_REST, JSON.stringify(rest, undefined, 1));
   assert.equal(rest.errors, 0, first.log);
-  // Seen: below 100 on Node 20 and 122 on Node 24, whose new space is larger. It is to catch what is never given back.
+  // Seen: below 100 on Node 20, 122 once on Node 24 beside other work; why it is more there has not been looked into.
   assert.ok(rest.memory - empty < 200 * MIB, `${(rest.memory - empty) / MIB} MiB more than without clusters`);
   const second = await start();
   const { leadsMs } = await failOver(place, first, second, "SIGTERM", 30_000);
